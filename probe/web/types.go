@@ -1,0 +1,162 @@
+// Package web fetches pages and files from hosts that strangers name: pinned
+// addresses, the guard on every hop, limits on everything.
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/dns"
+)
+
+// AddressResolver finds the addresses of a host. *dns.Resolver is one.
+type AddressResolver interface {
+	Addrs(ctx context.Context, host string) (*dns.Addresses, error)
+}
+
+// Config of a Client. Zero values are usable except Dialer and Resolver.
+type Config struct {
+	Dialer       *probe.Dialer
+	Resolver     AddressResolver
+	Ports        []uint16      // allowed; nil: 80, 443. Without 80 the first stands in for http; without 443 the next one (or the only one) for https
+	UserAgent    string        // "": the Zonehold one
+	Timeout      time.Duration // whole fetch with redirects; 0: 15 s
+	MaxRedirects int           // 0: 5
+	MaxHeader    int64         // bytes; 0: 64 KiB
+	MaxBody      int64         // bytes after decompression; 0: 1 MiB
+}
+
+// Client fetches. Safe for concurrent use; keeps no connections.
+type Client struct{ cfg Config }
+
+// New returns a client.
+func New(cfg Config) *Client { panic("owner: probe/web") }
+
+// Request is one fetch.
+type Request struct {
+	URL       string
+	ExtraPort uint16 // a domain's own port, allowed beside Config.Ports
+	MaxBody   int64  // 0: the client's
+	// Redirect is asked for every hop; nil allows same registrable domain
+	// only. An error of it ends the fetch with KindRedirectOffSite.
+	Redirect func(from, to *url.URL) error
+	// Basic credentials go only to the exact scheme, host and port of URL and
+	// never after a redirect (threat T13).
+	BasicUser, BasicPassword string
+	UserAgent                string     // overrides the client's (diagnosis only)
+	Addr                     netip.Addr // pin the first hop to this one address
+}
+
+// Fetch is everything seen, also when it failed half-way.
+type Fetch struct {
+	Hops     []Hop // at least one
+	Status   int   // of the last hop; 0 if none answered
+	Header   http.Header
+	Body     []byte // decoded, at most MaxBody
+	BodyRaw  int64  // bytes on the wire
+	TooLarge bool   // body went on beyond MaxBody
+	Encoding string // Content-Encoding that was undone, if any
+	Err      *Error // nil: an HTTP answer came, whatever its status
+	Duration time.Duration
+}
+
+// URL of the last hop.
+func (f *Fetch) URL() string { return f.Hops[len(f.Hops)-1].URL }
+
+// Hop is one request of a fetch.
+type Hop struct {
+	URL      string
+	Addrs    []netip.Addr // resolved
+	Addr     netip.Addr   // connected
+	Failed   []AddrError  // addresses tried before, e.g. a dead IPv6
+	Status   int
+	Location string
+	TLS      *TLSInfo
+	Header   http.Header
+	Duration time.Duration
+}
+
+// AddrError is a failed address of a hop.
+type AddrError struct {
+	Addr netip.Addr
+	Err  *Error
+}
+
+// TLSInfo records the handshake.
+type TLSInfo struct {
+	Version   string // "TLS 1.3"
+	Cipher    string
+	ALPN      string
+	Subject   string
+	Issuer    string
+	DNSNames  []string
+	NotBefore time.Time
+	NotAfter  time.Time
+	SHA256    string   // of the leaf, hex
+	Chain     [][]byte // DER
+}
+
+// ErrorKind is the typed reason of a failed fetch.
+type ErrorKind string
+
+const (
+	KindBadURL               ErrorKind = "bad_url"
+	KindDNS                  ErrorKind = "dns"               // names could not be resolved; Err has the cause
+	KindNoAddress            ErrorKind = "no_address"        // no A or AAAA
+	KindForbiddenAddress     ErrorKind = "forbidden_address" // only addresses that the guard forbids
+	KindNoRoute              ErrorKind = "no_route"          // this machine cannot reach the family
+	KindConnectTimeout       ErrorKind = "connect_timeout"
+	KindConnectRefused       ErrorKind = "connect_refused"
+	KindReset                ErrorKind = "reset"
+	KindTimeout              ErrorKind = "timeout" // connected, then too slow
+	KindTLSName              ErrorKind = "tls_name"
+	KindTLSExpired           ErrorKind = "tls_expired"
+	KindTLSUntrusted         ErrorKind = "tls_untrusted"
+	KindTLS                  ErrorKind = "tls"                // any other handshake failure
+	KindHTTPOnHTTPS          ErrorKind = "http_on_https_port" // plain HTTP where TLS was expected
+	KindHTTPSOnHTTP          ErrorKind = "https_on_http_port"
+	KindProtocol             ErrorKind = "protocol" // not HTTP/1.1
+	KindHeaderTooLarge       ErrorKind = "header_too_large"
+	KindRedirectOffSite      ErrorKind = "redirect_off_site"
+	KindRedirectLoop         ErrorKind = "redirect_loop"
+	KindTooManyRedirects     ErrorKind = "too_many_redirects"
+	KindRedirectScheme       ErrorKind = "redirect_scheme"
+	KindRedirectPort         ErrorKind = "redirect_port"
+	KindRedirectBad          ErrorKind = "redirect_bad"           // no or unusable Location, userinfo, too long
+	KindRedirectMissingSlash ErrorKind = "redirect_missing_slash" // host ends in ".well-known" or the like
+	KindEncoding             ErrorKind = "encoding"               // Content-Encoding broken or unknown
+)
+
+// Error is why a fetch failed, at its last hop.
+type Error struct {
+	Kind ErrorKind
+	URL  string
+	Addr netip.Addr // invalid if before connect
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return string(e.Kind) + " at " + e.URL
+	}
+	return string(e.Kind) + " at " + e.URL + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Fetch gets one URL. It never returns nil and never panics.
+func (c *Client) Fetch(ctx context.Context, req Request) *Fetch { panic("owner: probe/web") }
+
+// FetchEach gets the same URL once from each address of its host (at most
+// 8), for comparison. The fetches carry the pinned address.
+func (c *Client) FetchEach(ctx context.Context, req Request) []*Fetch { panic("owner: probe/web") }
+
+// URLFor builds the URL at which scheme reaches host and path: the scheme's
+// default port, the domain's own, or the stand-in of Config.Ports.
+func (c *Client) URLFor(scheme, host string, port uint16, path string) string {
+	panic("owner: probe/web")
+}

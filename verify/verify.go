@@ -1,0 +1,90 @@
+// Package verify checks proofs of control over a domain, one file per method.
+package verify
+
+import (
+	"context"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/web"
+	"github.com/zonehold/zonehold/problem"
+)
+
+// Claim is what is to be proved, and by which secrets.
+type Claim struct {
+	Hostname zonehold.Hostname
+	Scheme   string // "", "http", "https": limits the web methods to one
+	Port     uint16 // 0: the scheme's default
+	Profile  zonehold.ProfileName
+	Tokens   zonehold.Tokens
+	Old      []OldToken // earlier tokens of the same account for this name
+	// Credentials for a site behind HTTP basic authentication.
+	BasicUser, BasicPassword string
+}
+
+// OldToken is a token that no longer proves anything.
+type OldToken struct {
+	Value     string
+	RetiredAt time.Time
+}
+
+// NameserverPolicy says how many name servers must have the proof.
+type NameserverPolicy string
+
+const (
+	NameserversAll      NameserverPolicy = "all"      // every one answers, all alike (threats T18, T22)
+	NameserversMajority NameserverPolicy = "majority" // the operator's choice to be laxer
+)
+
+// Kit is what methods work with.
+type Kit struct {
+	DNS         *dns.Resolver
+	Web         *web.Client
+	CNAMEZone   string           // zone of CNAME targets; "": dcv.zonehold.invalid
+	Nameservers NameserverPolicy // "": all
+	// OtherClaim reports whether value is a live token of a claim of another
+	// account or another name. Nil: nobody knows.
+	OtherClaim func(ctx context.Context, value string) bool
+}
+
+// Method is one way to prove control.
+//
+// Check MUST return within the deadline of ctx, MUST NOT return
+// OutcomeVerified unless the exact secret of this claim was seen where the
+// profile wants it, and MUST return OutcomeInconclusive when it could not ask.
+// It never returns an error: what went wrong is in the Result.
+type Method interface {
+	Name() zonehold.Method
+	Challenge(kit *Kit, c Claim) zonehold.Challenge
+	Check(ctx context.Context, kit *Kit, c Claim) Result
+}
+
+// Methods lists every method, cheapest check first.
+func Methods() []Method { panic("owner: verify") }
+
+// Lookup finds a method by name; "dns" is an alias of dns_txt.
+func Lookup(name zonehold.Method) (Method, bool) { panic("owner: verify") }
+
+// Result is the verdict of one check, with what it rests on.
+type Result struct {
+	Method   zonehold.Method
+	Outcome  zonehold.Outcome
+	Problem  *Finding  // the plain reason, or a better one where the check itself saw it; nil if verified
+	Notes    []Finding // oddities that did not change the verdict
+	Evidence Evidence
+}
+
+// Finding is a cause with its facts.
+type Finding struct {
+	Code  problem.Code
+	Facts problem.Facts
+}
+
+// Evidence is everything seen by a check.
+type Evidence struct {
+	Lookups []*dns.Lookup // the question for the proof, followed through aliases
+	Control *dns.Answer   // the same question for a random sibling name
+	Fetches []*web.Fetch
+	Decoys  []*web.Fetch // the same fetch for a random file name
+}
