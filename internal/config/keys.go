@@ -1,0 +1,130 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Key documents one setting.
+type Key struct {
+	Name    string // as in the file, e.g. "dns_port"
+	Default string
+	Meaning string // one or two sentences
+	Secret  bool   // may come from <NAME>_FILE, never shown
+	Client  bool   // used by the commands that talk to a server, not by the server
+	set     func(c *Config, v string) error
+}
+
+// Env is the key's name in the environment.
+func (k Key) Env() string { return "ZONEHOLD_" + strings.ToUpper(k.Name) }
+
+// Flag is the key's name on the command line, with its dashes.
+func (k Key) Flag() string { return "--" + strings.ReplaceAll(k.Name, "_", "-") }
+
+func (k Key) redact(v string) string {
+	if v == "" {
+		return ""
+	}
+	if k.Name == "database_url" {
+		return redactURL(v)
+	}
+	if k.Secret {
+		return "(set)"
+	}
+	return v
+}
+
+// redactURL masks the password of a database URL, also one given as a query
+// parameter; a value that is no URL is masked whole.
+func redactURL(v string) string {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme == "" {
+		return "(set)"
+	}
+	q := u.Query()
+	for name := range q {
+		if n := strings.ToLower(name); strings.Contains(n, "password") || strings.Contains(n, "secret") {
+			q.Set(name, "xxxxx")
+			u.RawQuery = q.Encode()
+		}
+	}
+	return u.Redacted()
+}
+
+// Keys returns all settings in documentation order.
+func Keys() []Key { return append([]Key(nil), keys...) }
+
+func find(name string) *Key {
+	for i := range keys {
+		if keys[i].Name == name {
+			return &keys[i]
+		}
+	}
+	return nil
+}
+
+var keys = []Key{
+	{Name: "listen", Default: "127.0.0.1:8080", Meaning: "Address and port of the HTTP listener.",
+		set: func(c *Config, v string) (err error) { c.Listen, err = parseListen(v); return }},
+	{Name: "data_dir", Default: "./zonehold-data", Meaning: "Folder of the embedded default: the SQLite file and the secret key.",
+		set: func(c *Config, v string) (err error) { c.DataDir, err = parsePath(v); return }},
+	{Name: "database_url", Secret: true, Meaning: "`postgres://…` runs on PostgreSQL. Empty: SQLite in the data folder.",
+		set: func(c *Config, v string) (err error) { c.DatabaseURL, err = parseDatabaseURL(v); return }},
+	{Name: "secret_key", Secret: true, Meaning: "32 bytes in base64 that encrypt stored credentials. Empty: made once and kept in the data folder. Several processes on one PostgreSQL need the same key.",
+		set: func(c *Config, v string) (err error) { c.SecretKey, err = parseSecretKey(v); return }},
+	{Name: "roles", Default: "api,worker", Meaning: "What this process does: `api` answers HTTP, `worker` runs checks. Several processes may share one PostgreSQL.",
+		set: func(c *Config, v string) (err error) { c.Roles, err = parseRoles(v); return }},
+	{Name: "dns_root_hints", Meaning: "File in named.root format. Empty: the built-in list of the public root servers.",
+		set: func(c *Config, v string) (err error) { c.DNSRootHints, err = parsePathOrEmpty(v); return }},
+	{Name: "dns_resolvers", Default: "1.1.1.1,8.8.8.8,9.9.9.9", Meaning: "Recursive resolvers asked for what others still see in their caches; never for the verdict. Addresses, with a port if it is not 53.",
+		set: func(c *Config, v string) (err error) { c.DNSResolvers, err = parseResolvers(v); return }},
+	{Name: "dns_forward", Meaning: "For closed networks: ask only these resolvers. Proofs are then stored with lower assurance.",
+		set: func(c *Config, v string) (err error) { c.DNSForward, err = parseResolvers(v); return }},
+	{Name: "dns_port", Default: "53", Meaning: "Port of authoritative name servers. Another one is for tests.",
+		set: func(c *Config, v string) (err error) { c.DNSPort, err = parsePort(v); return }},
+	{Name: "http_ports", Default: "80,443", Meaning: "Ports allowed for web fetches, besides the port of a domain itself.",
+		set: func(c *Config, v string) (err error) { c.HTTPPorts, err = parsePorts(v); return }},
+	{Name: "egress_allow", Meaning: "CIDRs that may be contacted although they are special-purpose (private, loopback, …).",
+		set: func(c *Config, v string) (err error) { c.EgressAllow, err = parsePrefixes(v); return }},
+	{Name: "egress_deny", Meaning: "CIDRs that are never contacted although they are public.",
+		set: func(c *Config, v string) (err error) { c.EgressDeny, err = parsePrefixes(v); return }},
+	{Name: "recheck_interval", Default: "168h", Meaning: "How often a verified domain is checked again. Between 1m and 8760h.",
+		set: func(c *Config, v string) (err error) {
+			c.RecheckInterval, err = parseDuration(v, minInterval, year)
+			return
+		}},
+	{Name: "recheck_grace", Default: "168h", Meaning: "How long a proof may be missing before the domain is `lapsed`. Between 0s and 8760h.",
+		set: func(c *Config, v string) (err error) { c.RecheckGrace, err = parseDuration(v, 0, year); return }},
+	{Name: "nameservers_must", Default: "all", Meaning: "`all`: every authoritative server must answer alike, one that refuses makes the check `inconclusive`. `majority` is laxer.",
+		set: func(c *Config, v string) (err error) {
+			c.NameserversMust, err = parseWord(v, "all", "majority")
+			return
+		}},
+	{Name: "cname_zone", Default: "dcv.zonehold.invalid", Meaning: "Zone of the CNAME targets, `<token>.<zone>`. The check reads the CNAME record itself, so the target need not resolve.",
+		set: func(c *Config, v string) (err error) { c.CNAMEZone, err = parseZone(v); return }},
+	{Name: "exclusive", Default: "false", Meaning: "`true`: only one account may hold a name verified.",
+		set: func(c *Config, v string) (err error) { c.Exclusive, err = parseBool(v); return }},
+	{Name: "checks_per_minute", Default: "120", Meaning: "Requested checks per account and minute.",
+		set: func(c *Config, v string) (err error) { c.ChecksPerMinute, err = parseInt(v, 1, 1_000_000); return }},
+	{Name: "target_checks_per_hour", Default: "60", Meaning: "Requested checks per registrable domain and hour, over all accounts, so that nobody can be flooded through this service.",
+		set: func(c *Config, v string) (err error) { c.TargetChecksPerHour, err = parseInt(v, 1, 1_000_000); return }},
+	{Name: "domain_limit", Default: "1703", Meaning: "Domains that one account may have; the default is the limit that clients of the Yandex dialect know.",
+		set: func(c *Config, v string) (err error) { c.DomainLimit, err = parseInt(v, 1, 10_000_000); return }},
+	{Name: "log_level", Default: "info", Meaning: "`debug`, `info`, `warn` or `error`.",
+		set: func(c *Config, v string) (err error) { c.LogLevel, err = parseLevel(v); return }},
+	{Name: "log_format", Default: "text", Meaning: "`text` or `json`; always on standard error.",
+		set: func(c *Config, v string) (err error) { c.LogFormat, err = parseWord(v, "text", "json"); return }},
+	{Name: "metrics_token", Secret: true, Meaning: "Bearer token for `/metrics`. Empty: only callers on the loopback interface may read it.",
+		set: func(c *Config, v string) (err error) { c.MetricsToken, err = parseSecretWord(v); return }},
+	{Name: "server", Default: "http://127.0.0.1:8080", Client: true, Meaning: "Base URL of the server that the commands talk to.",
+		set: func(c *Config, v string) (err error) { c.Server, err = parseServer(v); return }},
+	{Name: "token", Secret: true, Client: true, Meaning: "Token that the commands show to the server.",
+		set: func(c *Config, v string) (err error) { c.Token, err = parseSecretWord(v); return }},
+}
+
+// reserved are keys of the contract whose features are not in this version:
+// a configuration that names them keeps working, with a warning.
+var reserved = []string{
+	"dns_trust_anchors", "whois_root", "rdap_bootstrap", "smtp_url", "mail_from",
+	"ct_logs", "cloudflare_api_url", "parent_covers",
+}
