@@ -1,6 +1,9 @@
 package zonehold
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Scope is a permission of a token.
 type Scope string
@@ -11,6 +14,22 @@ const (
 	ScopeChecksRun    Scope = "checks:run"
 	ScopeAdmin        Scope = "admin" // everything
 )
+
+// Scopes lists every scope.
+func Scopes() []Scope {
+	return []Scope{ScopeDomainsRead, ScopeDomainsWrite, ScopeChecksRun, ScopeAdmin}
+}
+
+// Valid reports whether s is one of Scopes.
+func (s Scope) Valid() bool { return slices.Contains(Scopes(), s) }
+
+// ParseScope reads a scope.
+func ParseScope(s string) (Scope, error) {
+	if scope := Scope(s); scope.Valid() {
+		return scope, nil
+	}
+	return "", fmt.Errorf("unknown scope %s", quote(s))
+}
 
 // Account owns domains and tokens.
 type Account struct {

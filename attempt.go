@@ -14,6 +14,15 @@ const (
 	OutcomeRefused      Outcome = "refused"      // policy or security forbids it
 )
 
+// Valid reports whether o is one of the five outcomes.
+func (o Outcome) Valid() bool {
+	switch o {
+	case OutcomeVerified, OutcomeAbsent, OutcomeMismatch, OutcomeInconclusive, OutcomeRefused:
+		return true
+	}
+	return false
+}
+
 // Trigger says why an attempt was made.
 type Trigger string
 
@@ -24,6 +33,15 @@ const (
 	TriggerPage     Trigger = "page"
 )
 
+// Valid reports whether t is a known trigger.
+func (t Trigger) Valid() bool {
+	switch t {
+	case TriggerCreate, TriggerRequest, TriggerSchedule, TriggerPage:
+		return true
+	}
+	return false
+}
+
 // AttemptState is where an attempt stands.
 type AttemptState string
 
@@ -33,6 +51,27 @@ const (
 	AttemptDone     AttemptState = "done"
 	AttemptCanceled AttemptState = "canceled"
 )
+
+// Valid reports whether s is a known state.
+func (s AttemptState) Valid() bool {
+	switch s {
+	case AttemptQueued, AttemptRunning, AttemptDone, AttemptCanceled:
+		return true
+	}
+	return false
+}
+
+// CanBecome reports whether an attempt may go from s to t. A running attempt
+// goes back to queued when its worker died. Finished ones never change.
+func (s AttemptState) CanBecome(t AttemptState) bool {
+	switch s {
+	case AttemptQueued:
+		return t == AttemptRunning || t == AttemptCanceled
+	case AttemptRunning:
+		return t == AttemptQueued || t == AttemptDone || t == AttemptCanceled
+	}
+	return false
+}
 
 // Finished reports whether the attempt will not change any more.
 func (s AttemptState) Finished() bool { return s == AttemptDone || s == AttemptCanceled }

@@ -15,6 +15,75 @@ const (
 // Verified reports whether the rights that a proof gives stand in this state.
 func (s DomainState) Verified() bool { return s == StateVerified || s == StateAtRisk }
 
+// Valid reports whether s is a known state.
+func (s DomainState) Valid() bool {
+	switch s {
+	case StatePending, StateVerified, StateAtRisk, StateLapsed:
+		return true
+	}
+	return false
+}
+
+// Change is something that may move a domain to another state.
+type Change string
+
+const (
+	ChangeProved     Change = "proved"      // a check found the proof
+	ChangeMissing    Change = "missing"     // authoritatively absent, or there but wrong
+	ChangeGraceEnded Change = "grace_ended" // at risk for longer than the grace time
+	ChangeRevoked    Change = "revoked"     // taken back by the account or the operator
+)
+
+// Change returns what an outcome does to a domain. Inconclusive and refused
+// do nothing: "could not ask" is not "not there" (threat T47).
+func (o Outcome) Change() (Change, bool) {
+	switch o {
+	case OutcomeVerified:
+		return ChangeProved, true
+	case OutcomeAbsent, OutcomeMismatch:
+		return ChangeMissing, true
+	}
+	return "", false
+}
+
+// transitions holds every legal change of state. What is not listed leaves
+// the state as it is: a pending or lapsed domain whose proof is missing stays
+// what it was.
+var transitions = map[DomainState]map[Change]DomainState{
+	StatePending: {
+		ChangeProved: StateVerified,
+	},
+	StateVerified: {
+		ChangeMissing: StateAtRisk, // also when the check was asked for by a person; rights stand until the grace ends
+		ChangeRevoked: StateLapsed,
+	},
+	StateAtRisk: {
+		ChangeProved:     StateVerified,
+		ChangeGraceEnded: StateLapsed,
+		ChangeRevoked:    StateLapsed,
+	},
+	StateLapsed: {
+		ChangeProved: StateVerified,
+	},
+}
+
+// Next returns the state after c, and whether it differs from s.
+func (s DomainState) Next(c Change) (DomainState, bool) {
+	if to, ok := transitions[s][c]; ok {
+		return to, true
+	}
+	return s, false
+}
+
+// After returns the state after a check ended with o, and whether it differs
+// from s.
+func (s DomainState) After(o Outcome) (DomainState, bool) {
+	if c, ok := o.Change(); ok {
+		return s.Next(c)
+	}
+	return s, false
+}
+
 // Turn says who has to act next.
 type Turn string
 

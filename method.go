@@ -1,5 +1,10 @@
 package zonehold
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Method names one way to prove control of a domain. The string is the wire
 // value everywhere: API, CLI (with dashes), documentation anchors and logs.
 type Method string
@@ -24,6 +29,31 @@ const (
 	MethodCloudflare     Method = "cloudflare"
 )
 
+// Methods lists every method in the order of contract native.
+func Methods() []Method {
+	return []Method{
+		MethodDNSTXT, MethodDNSCNAME, MethodFile, MethodTXTFile, MethodMetaTag,
+		MethodWHOIS, MethodEmail, MethodExistingDomain, MethodWhitelist,
+		MethodWaved, MethodBackOffice, MethodDelegated, MethodPDD, MethodAuto,
+		MethodAWSRoute53, MethodCloudflare,
+	}
+}
+
+// Valid reports whether m is one of Methods.
+func (m Method) Valid() bool { return slices.Contains(Methods(), m) }
+
+// ParseMethod reads a method as the API takes it: "dns" is an alias of
+// dns_txt (contract native, Domains).
+func ParseMethod(s string) (Method, error) {
+	if s == "dns" {
+		return MethodDNSTXT, nil
+	}
+	if m := Method(s); m.Valid() {
+		return m, nil
+	}
+	return "", fmt.Errorf("unknown method %s", quote(s))
+}
+
 // Assurance says what a proof is worth.
 type Assurance string
 
@@ -35,6 +65,15 @@ const (
 	AssuranceOperator  Assurance = "operator"  // somebody vouched
 )
 
+// Valid reports whether a is a known assurance.
+func (a Assurance) Valid() bool {
+	switch a {
+	case AssuranceDNS, AssuranceRegistrar, AssuranceHost, AssuranceMailbox, AssuranceOperator:
+		return true
+	}
+	return false
+}
+
 // Covers says how far a proof reaches.
 type Covers string
 
@@ -42,3 +81,16 @@ const (
 	CoversSubtree Covers = "subtree" // the name and what is below it
 	CoversHost    Covers = "host"    // exactly that host
 )
+
+// Valid reports whether c is a known reach.
+func (c Covers) Valid() bool { return c == CoversSubtree || c == CoversHost }
+
+// Covers says how far a proof of this worth reaches: DNS and registration
+// reach the whole subtree, everything else one host (Baseline Requirements
+// 3.2.2.4; threats T30, T34).
+func (a Assurance) Covers() Covers {
+	if a == AssuranceDNS || a == AssuranceRegistrar {
+		return CoversSubtree
+	}
+	return CoversHost
+}
