@@ -42,10 +42,6 @@ type Problem struct {
 	DocsURL           string   `json:"docs_url"`
 }
 
-// Facts fill the placeholders of a catalogue entry: "{name}" takes
-// facts["name"]. Values may be hostile; New makes them safe to show.
-type Facts map[string]string
-
 // Entry is one row of the catalogue. Texts hold placeholders.
 type Entry struct {
 	Code              Code
