@@ -14,8 +14,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 func TestLogRedacts(t *testing.T) {
@@ -90,14 +88,19 @@ func TestMiddleware(t *testing.T) {
 	if line["status"] != 418.0 || line["route"] != "/v1/things/{id}" || line["path"] != "/x" || strings.Contains(buf.String(), "hush") {
 		t.Errorf("access line %v", line)
 	}
-	if got := testutil.ToFloat64(m.requests.WithLabelValues("/v1/things/{id}", "other", "418")); got != 1 {
-		t.Errorf("%v requests counted", got)
-	}
-	if got := testutil.ToFloat64(m.requests.WithLabelValues("/v1/things/{id}", "GET", "200")); got != 6 {
-		t.Errorf("%v requests counted", got)
-	}
-	if got := testutil.ToFloat64(m.inFlight); got != 0 {
-		t.Errorf("%v in flight", got)
+	page := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/metrics", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	m.Handler("").ServeHTTP(page, r)
+	for _, want := range []string{
+		`zonehold_http_requests_total{method="other",route="/v1/things/{id}",status="418"} 1`,
+		`zonehold_http_requests_total{method="GET",route="/v1/things/{id}",status="200"} 6`,
+		`zonehold_http_request_duration_seconds_count{method="GET",route="/v1/things/{id}"} 6`,
+		"zonehold_http_requests_in_flight 0",
+	} {
+		if !strings.Contains(page.Body.String(), want) {
+			t.Errorf("lacks %s", want)
+		}
 	}
 }
 
