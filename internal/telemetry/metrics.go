@@ -14,11 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/zonehold/zonehold"
 )
 
-// Metrics are the figures of the process. It is an app.Observer.
+// Metrics are the figures of the process. Its methods are those that package
+// app asks of an observer.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -100,15 +99,15 @@ func (m *Metrics) AttemptStarted(waited time.Duration) {
 }
 
 // AttemptFinished counts a check; a canceled one has no outcome.
-func (m *Metrics) AttemptFinished(method zonehold.Method, outcome zonehold.Outcome, took time.Duration) {
+func (m *Metrics) AttemptFinished(method, outcome string, took time.Duration) {
 	if method == "" {
 		method = "any"
 	}
 	if outcome == "" {
 		outcome = "canceled"
 	}
-	m.attempts.WithLabelValues(string(method), string(outcome)).Inc()
-	m.checkTime.WithLabelValues(string(method)).Observe(max(took, 0).Seconds())
+	m.attempts.WithLabelValues(method, outcome).Inc()
+	m.checkTime.WithLabelValues(method).Observe(max(took, 0).Seconds())
 }
 
 // QueueDepth sets the gauges of unfinished checks.
