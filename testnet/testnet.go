@@ -1,105 +1,331 @@
-// Package testnet is a fake internet in one process, on loopback: a root,
-// top-level domains, delegated zones on several name servers with their own
-// differences and faults, web hosts with their own, and a history of every
-// question and request. Names and addresses in it look public; Route maps
-// them to the loopback ports behind.
 package testnet
 
 import (
-	"net/http"
+	"context"
+	"fmt"
 	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/miekg/dns"
+	"golang.org/x/net/publicsuffix"
 )
 
 // Network is the fake internet. All methods are safe for concurrent use, also
 // while queries run.
-type Network struct{}
+type Network struct {
+	mu      sync.RWMutex
+	zones   map[wireName]*Zone
+	boxes   map[wireName]*box
+	hosters map[wireName]*Hoster
+	hosts   map[string]*Host
+	byAddr  map[netip.Addr]*box
+	nextDNS int
+	nextWeb int
+	closed  bool
+
+	routes   sync.Map // netip.AddrPort → func() (netip.AddrPort, bool)
+	ca       *authority
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	hole     netip.AddrPort
+	running  sync.WaitGroup
+	hijacked sync.Map // net.Conn
+	closers  []func()
+	queries  ring[Query]
+	requests ring[Request]
+}
 
 // New starts a network with a root, and TLDs made on demand.
-func New() (*Network, error) { panic("owner: testnet") }
+func New() (*Network, error) {
+	ca, err := newAuthority()
+	if err != nil {
+		return nil, fmt.Errorf("making the certificate authority: %w", err)
+	}
+	n := &Network{
+		zones:   make(map[wireName]*Zone),
+		boxes:   make(map[wireName]*box),
+		byAddr:  make(map[netip.Addr]*box),
+		hosters: make(map[wireName]*Hoster),
+		hosts:   make(map[string]*Host),
+		ca:      ca,
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.queries.limit, n.requests.limit = maxHistory, maxHistory
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, err := n.makeZone(rootName, nil); err != nil {
+		n.shut()
+		return nil, fmt.Errorf("starting the root servers: %w", err)
+	}
+	return n, nil
+}
 
-// Close stops every server.
-func (n *Network) Close() { panic("owner: testnet") }
+// Close stops every server and waits until all have stopped.
+func (n *Network) Close() {
+	n.mu.Lock()
+	n.shut()
+	n.mu.Unlock()
+	n.running.Wait()
+}
+
+// shut closes all sockets. Call with mu held.
+func (n *Network) shut() {
+	if n.closed {
+		return
+	}
+	n.closed = true
+	n.cancel()
+	for _, c := range n.closers {
+		c()
+	}
+	n.closers = nil
+}
 
 // Route maps a public address of this network to loopback. False: nothing
 // listens there. It fits probe.Dialer.Route.
-func (n *Network) Route(addr netip.AddrPort) (netip.AddrPort, bool) { panic("owner: testnet") }
+func (n *Network) Route(addr netip.AddrPort) (netip.AddrPort, bool) {
+	f, ok := n.routes.Load(addr)
+	if !ok {
+		return netip.AddrPort{}, false
+	}
+	return f.(func() (netip.AddrPort, bool))()
+}
+
+// route maps a public address to what to returns at the time of each call.
+func (n *Network) route(public netip.AddrPort, to func() (netip.AddrPort, bool)) {
+	n.routes.Store(public, to)
+}
 
 // RootHints is the network's root in named.root format.
-func (n *Network) RootHints() string { panic("owner: testnet") }
-
-// CA is the PEM of the authority that signs the hosts' certificates.
-func (n *Network) CA() []byte { panic("owner: testnet") }
+func (n *Network) RootHints() string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	var b strings.Builder
+	for _, s := range n.zones[rootName].servers {
+		fmt.Fprintf(&b, ".\t3600000\tNS\t%s\n", s.box.name)
+		for _, a := range s.box.addrs {
+			t := "A"
+			if a.Is6() {
+				t = "AAAA"
+			}
+			fmt.Fprintf(&b, "%s\t3600000\t%s\t%s\n", s.box.name, t, a)
+		}
+	}
+	return b.String()
+}
 
 // Zone returns the delegated zone of that name, making it (and its parents)
-// with two name servers on first use.
-func (n *Network) Zone(name string) *Zone { panic("owner: testnet") }
+// with two name servers on first use. The parents made are the TLD, every
+// public suffix and the registrable domain above the name. It panics on a
+// name that is not one, and when no more sockets can be opened.
+func (n *Network) Zone(name string) *Zone {
+	return n.mustZone(name, nil)
+}
 
-// Host returns the web host of that name with one IPv4 and one IPv6 address,
-// published as A and AAAA in its zone, serving http on 80 and https on 443,
-// making it on first use.
-func (n *Network) Host(name string) *Host { panic("owner: testnet") }
+// ZoneAt is Zone on the servers of a hoster. A zone that exists already stays
+// where it is.
+func (n *Network) ZoneAt(name string, h *Hoster) *Zone {
+	return n.mustZone(name, h)
+}
 
-// Resolver starts a caching recursive resolver and returns its public address.
-func (n *Network) Resolver() *Resolver { panic("owner: testnet") }
+func (n *Network) mustZone(name string, h *Hoster) *Zone {
+	w, err := toWire(name)
+	if err != nil {
+		panic(fmt.Sprintf("testnet: %v", err))
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	z, err := n.ensure(w, h)
+	if err != nil {
+		panic(fmt.Sprintf("testnet: starting zone %s: %v", name, err))
+	}
+	return z
+}
 
-// Zone is a delegated zone. Names given to its methods are relative; "@" is
-// the apex; a name that ends in "." is absolute (and may be out of zone).
-type Zone struct{}
+// ensure returns the zone, making it and the parents it needs.
+func (n *Network) ensure(w wireName, h *Hoster) (*Zone, error) {
+	if z := n.zones[w]; z != nil {
+		return z, nil
+	}
+	for _, up := range neededAbove(w) {
+		if n.zones[up] == nil {
+			if _, err := n.makeZone(up, nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return n.makeZone(w, h)
+}
 
-// Add publishes a record on every server: Add("_x", "TXT", "token=…").
-// TXT takes the raw text of one string; several values, several strings.
-func (z *Zone) Add(name, rtype string, value ...string) *Zone { panic("owner: testnet") }
+// neededAbove lists the names above w that are zones of their own in the real
+// world, topmost first: public suffixes and the registrable domain.
+func neededAbove(w wireName) []wireName {
+	var up []wireName
+	for n := w.parent(); n != rootName; n = n.parent() {
+		name := trimDot(n.String())
+		if isSuffix(name) || isSuffix(trimDot(n.parent().String())) {
+			up = append([]wireName{n}, up...)
+		}
+	}
+	return up
+}
 
-// Remove deletes all records of that name and type ("" all types).
-func (z *Zone) Remove(name, rtype string) *Zone { panic("owner: testnet") }
+func isSuffix(name string) bool {
+	s, _ := publicsuffix.PublicSuffix(name)
+	return s == name && name != "."
+}
 
-// Servers lists the name servers of the zone.
-func (z *Zone) Servers() []*NameServer { panic("owner: testnet") }
+// makeZone creates a zone below the deepest zone that holds its name. Call
+// with mu held and the zone missing.
+func (n *Network) makeZone(w wireName, h *Hoster) (*Zone, error) {
+	z := n.newZone(w)
+	z.hoster = h
+	boxes, err := n.boxesFor(w, h)
+	if err != nil {
+		return nil, err
+	}
+	z.serveOn(boxes)
+	n.zones[w] = z
+	if w == rootName {
+		return z, nil
+	}
+	p := n.enclosing(w.parent())
+	z.parent = p
+	p.children[w] = z
+	// Delegations that now belong to the new zone move into it.
+	for cw, c := range p.children {
+		if cw.below(w) {
+			delete(p.children, cw)
+			z.children[cw] = c
+			c.parent = z
+		}
+	}
+	p.changed()
+	return z, nil
+}
 
-// NameServer is one server of one zone.
-type NameServer struct{}
+func (n *Network) newZone(w wireName) *Zone {
+	return &Zone{
+		net: n, apex: w,
+		data:     make(map[rrKey][]dns.RR),
+		seqs:     make(map[rrKey]*sequence),
+		children: make(map[wireName]*Zone),
+		ttl:      300, minimum: 300, serial: 2026112100,
+	}
+}
 
-// Only replaces what this server alone holds at name and type.
-func (s *NameServer) Only(name, rtype string, values ...string) { panic("owner: testnet") }
+// serveOn gives the zone its servers and the records that name them.
+func (z *Zone) serveOn(boxes []*box) {
+	nsKey := rrKey{z.apex, dns.TypeNS}
+	hdr := dns.RR_Header{Name: z.apex.String(), Rrtype: dns.TypeNS, Class: dns.ClassINET}
+	for _, b := range boxes {
+		s := &NameServer{zone: z, box: b}
+		z.servers = append(z.servers, s)
+		b.serve(z.apex, s)
+		z.data[nsKey] = append(z.data[nsKey], nameRR(hdr, b.name.String()))
+		if b.name.within(z.apex) {
+			for _, a := range b.addrs {
+				rr := addressRR(b.name, a)
+				key := rrKey{b.name, rr.Header().Rrtype}
+				z.data[key] = append(z.data[key], rr)
+			}
+		}
+	}
+}
 
-// Fault makes this server misbehave for this zone until called with FaultNone.
-func (s *NameServer) Fault(f Fault) { panic("owner: testnet") }
+// boxesFor starts the two servers of a zone, or takes those of its hoster.
+func (n *Network) boxesFor(w wireName, h *Hoster) ([]*box, error) {
+	if h != nil {
+		return h.boxes, nil
+	}
+	var boxes []*box
+	for _, label := range serverLabels(w) {
+		name := w
+		for _, l := range label {
+			name = name.child(l)
+		}
+		b, err := n.newBox(name)
+		if err != nil {
+			return nil, err
+		}
+		boxes = append(boxes, b)
+	}
+	return boxes, nil
+}
 
-// Fault is one misbehaviour of a name server.
-type Fault string
+// serverLabels are the labels before the zone's name, innermost first. The
+// root and public suffixes do not use ns1, which a customer could own.
+func serverLabels(w wireName) [][]string {
+	switch {
+	case w == rootName:
+		return [][]string{{"root-servers", "a"}, {"root-servers", "b"}}
+	case isSuffix(trimDot(w.String())):
+		return [][]string{{"nic", "a"}, {"nic", "b"}}
+	}
+	return [][]string{{"ns1"}, {"ns2"}}
+}
 
-const (
-	FaultNone        Fault = ""
-	FaultTimeout     Fault = "timeout"
-	FaultRefused     Fault = "refused"
-	FaultServFail    Fault = "servfail"
-	FaultLame        Fault = "lame" // answers without AA, refers upwards
-	FaultTruncateUDP Fault = "truncate_udp"
-	FaultDropTCP     Fault = "drop_tcp"
-	FaultDropUDP     Fault = "drop_udp"
-	FaultDropEDNS    Fault = "drop_edns"   // no answer to queries with EDNS
-	FaultLowerCase   Fault = "lower_case"  // echoes the name in lower case
-	FaultWrongID     Fault = "wrong_id"    // right answer under a wrong id
-	FaultGarbage     Fault = "garbage"     // not a DNS message
-	FaultOutOfZone   Fault = "out_of_zone" // adds forged records of other zones
-	FaultSpoofFlood  Fault = "spoof_flood" // many wrong answers before the right one
-)
+// enclosing is the deepest zone that w is in.
+func (n *Network) enclosing(w wireName) *Zone {
+	for {
+		if z := n.zones[w]; z != nil {
+			return z
+		}
+		w = w.parent()
+	}
+}
 
-// Host is a web host.
-type Host struct{}
+// Hoster is a pair of name servers that serve the zones of many customers.
+type Hoster struct {
+	net   *Network
+	zone  *Zone
+	boxes []*box
+}
 
-// Handle serves path (exact) on http and https. An empty path is the
-// catch-all; without one, other paths answer 404.
-func (h *Host) Handle(path string, handler http.Handler) *Host { panic("owner: testnet") }
+// Hoster returns the DNS hoster of that domain, making it on first use. Its
+// servers are ns1 and ns2 of the domain.
+func (n *Network) Hoster(name string) *Hoster {
+	z := n.Zone(name)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h := n.hosters[z.apex]
+	if h == nil {
+		h = &Hoster{net: n, zone: z}
+		for _, s := range z.servers {
+			h.boxes = append(h.boxes, s.box)
+		}
+		n.hosters[z.apex] = h
+	}
+	return h
+}
 
-// Page is Handle with a fixed status, content type and body.
-func (h *Host) Page(path string, status int, contentType, body string) *Host { panic("owner: testnet") }
+// Zone is the hoster's own zone.
+func (h *Hoster) Zone() *Zone { return h.zone }
 
-// Addrs are its public addresses, IPv6 first.
-func (h *Host) Addrs() []netip.Addr { panic("owner: testnet") }
+// Undelegated makes the hoster answer for a zone that no parent delegates to
+// it: the account that a domain left, or never reached.
+func (h *Hoster) Undelegated(name string) *Zone {
+	w, err := toWire(name)
+	if err != nil {
+		panic(fmt.Sprintf("testnet: %v", err))
+	}
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	if s := h.boxes[0].zone(w); s != nil {
+		return s.zone
+	}
+	z := h.net.newZone(w)
+	z.hoster = h
+	z.serveOn(h.boxes)
+	return z
+}
 
-// Resolver is a caching recursive resolver of the network.
-type Resolver struct{}
-
-// Addr is its public address and port.
-func (r *Resolver) Addr() netip.AddrPort { panic("owner: testnet") }
+// NSNames are the names of the hoster's servers, as Delegate takes them.
+func (h *Hoster) NSNames() []NS {
+	var out []NS
+	for _, b := range h.boxes {
+		out = append(out, NS{Name: b.name.String()})
+	}
+	return out
+}
