@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"crypto/x509"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -22,19 +23,14 @@ type AddressResolver interface {
 type Config struct {
 	Dialer       *probe.Dialer
 	Resolver     AddressResolver
-	Ports        []uint16      // allowed; nil: 80, 443. Without 80 the first stands in for http; without 443 the next one (or the only one) for https
-	UserAgent    string        // "": the Zonehold one
-	Timeout      time.Duration // whole fetch with redirects; 0: 15 s
-	MaxRedirects int           // 0: 5
-	MaxHeader    int64         // bytes; 0: 64 KiB
-	MaxBody      int64         // bytes after decompression; 0: 1 MiB
+	RootCAs      *x509.CertPool // that certificates must chain to; nil: the platform's, SSL_CERT_FILE honoured
+	Ports        []uint16       // allowed; nil: 80, 443. Without 80 the first stands in for http; without 443 the next one (or the only one) for https
+	UserAgent    string         // "": DefaultUserAgent
+	Timeout      time.Duration  // whole fetch with redirects; 0: 15 s
+	MaxRedirects int            // 0: 5
+	MaxHeader    int64          // bytes of one answer's head, 1xx answers included; 0: 64 KiB
+	MaxBody      int64          // bytes after decompression; 0: 1 MiB
 }
-
-// Client fetches. Safe for concurrent use; keeps no connections.
-type Client struct{ cfg Config }
-
-// New returns a client.
-func New(cfg Config) *Client { panic("owner: probe/web") }
 
 // Request is one fetch.
 type Request struct {
@@ -48,6 +44,7 @@ type Request struct {
 	// never after a redirect (threat T13).
 	BasicUser, BasicPassword string
 	UserAgent                string     // overrides the client's (diagnosis only)
+	Compressed               bool       // offer gzip and deflate: for pages, not for files
 	Addr                     netip.Addr // pin the first hop to this one address
 }
 
@@ -56,11 +53,11 @@ type Fetch struct {
 	Hops     []Hop // at least one
 	Status   int   // of the last hop; 0 if none answered
 	Header   http.Header
-	Body     []byte // decoded, at most MaxBody
-	BodyRaw  int64  // bytes on the wire
+	Body     []byte // decoded, at most MaxBody; empty for a redirect that was not followed
+	BodyRaw  int64  // bytes of the body as they were sent, before decompression
 	TooLarge bool   // body went on beyond MaxBody
-	Encoding string // Content-Encoding that was undone, if any
-	Err      *Error // nil: an HTTP answer came, whatever its status
+	Encoding string // Content-Encoding that was undone, if any: "gzip" or "deflate"
+	Err      *Error // nil: an HTTP answer came whole, whatever its status
 	Duration time.Duration
 }
 
@@ -70,11 +67,11 @@ func (f *Fetch) URL() string { return f.Hops[len(f.Hops)-1].URL }
 // Hop is one request of a fetch.
 type Hop struct {
 	URL      string
-	Addrs    []netip.Addr // resolved
+	Addrs    []netip.Addr // resolved, at most 32
 	Addr     netip.Addr   // connected
-	Failed   []AddrError  // addresses tried before, e.g. a dead IPv6
+	Failed   []AddrError  // not contacted because forbidden, or tried before Addr, e.g. a dead IPv6
 	Status   int
-	Location string
+	Location string // as sent, cut at 2000 bytes
 	TLS      *TLSInfo
 	Header   http.Header
 	Duration time.Duration
@@ -86,33 +83,33 @@ type AddrError struct {
 	Err  *Error
 }
 
-// TLSInfo records the handshake.
+// TLSInfo records the handshake, also one whose certificate was refused.
 type TLSInfo struct {
 	Version   string // "TLS 1.3"
 	Cipher    string
 	ALPN      string
 	Subject   string
 	Issuer    string
-	DNSNames  []string
+	DNSNames  []string // at most 100
 	NotBefore time.Time
 	NotAfter  time.Time
 	SHA256    string   // of the leaf, hex
-	Chain     [][]byte // DER
+	Chain     [][]byte // DER as sent, at most 10
 }
 
 // ErrorKind is the typed reason of a failed fetch.
 type ErrorKind string
 
 const (
-	KindBadURL               ErrorKind = "bad_url"
+	KindBadURL               ErrorKind = "bad_url"           // of the request itself; nothing was contacted
 	KindDNS                  ErrorKind = "dns"               // names could not be resolved; Err has the cause
 	KindNoAddress            ErrorKind = "no_address"        // no A or AAAA
 	KindForbiddenAddress     ErrorKind = "forbidden_address" // only addresses that the guard forbids
 	KindNoRoute              ErrorKind = "no_route"          // this machine cannot reach the family
 	KindConnectTimeout       ErrorKind = "connect_timeout"
-	KindConnectRefused       ErrorKind = "connect_refused"
-	KindReset                ErrorKind = "reset"
-	KindTimeout              ErrorKind = "timeout" // connected, then too slow
+	KindConnectRefused       ErrorKind = "connect_refused" // RST, or a router says that the host is unreachable
+	KindReset                ErrorKind = "reset"           // connected, then closed or reset before the end
+	KindTimeout              ErrorKind = "timeout"         // connected, then too slow
 	KindTLSName              ErrorKind = "tls_name"
 	KindTLSExpired           ErrorKind = "tls_expired"
 	KindTLSUntrusted         ErrorKind = "tls_untrusted"
@@ -147,16 +144,3 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// Fetch gets one URL. It never returns nil and never panics.
-func (c *Client) Fetch(ctx context.Context, req Request) *Fetch { panic("owner: probe/web") }
-
-// FetchEach gets the same URL once from each address of its host (at most
-// 8), for comparison. The fetches carry the pinned address.
-func (c *Client) FetchEach(ctx context.Context, req Request) []*Fetch { panic("owner: probe/web") }
-
-// URLFor builds the URL at which scheme reaches host and path: the scheme's
-// default port, the domain's own, or the stand-in of Config.Ports.
-func (c *Client) URLFor(scheme, host string, port uint16, path string) string {
-	panic("owner: probe/web")
-}

@@ -1,0 +1,167 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/zonehold/zonehold/probe"
+)
+
+// rawSlack is how much longer than its limit a body may be while compressed:
+// the frame around something that does not shrink. It also ends a stream that
+// goes on without any content.
+const rawSlack = 64 << 10
+
+var errRawLimit = errors.New("compressed body over the limit")
+
+// body reads the body of the final answer into f.
+func (c *Client) body(ctx context.Context, req *Request, resp *http.Response, u *url.URL, f *Fetch, hop *Hop) *Error {
+	limit := req.MaxBody
+	if limit <= 0 {
+		limit = c.cfg.MaxBody
+	}
+	span := probe.TraceFrom(ctx).Start("body", hop.URL)
+	raw := &counter{r: resp.Body, left: limit + rawSlack}
+	fail := func(kind ErrorKind, err error) *Error {
+		f.BodyRaw = raw.n
+		span.End(false, "%s after %d bytes", kind, raw.n)
+		return &Error{Kind: kind, URL: hop.URL, Addr: hop.Addr, Err: cause(ctx, err)}
+	}
+	encoding, err := contentEncoding(resp.Header)
+	if err != nil {
+		return fail(KindEncoding, err)
+	}
+	plain, err := decode(encoding, raw)
+	if err == nil {
+		f.Encoding = encoding
+		f.Body, f.TooLarge, err = readUpTo(plain, limit)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(raw.err, errRawLimit):
+		f.TooLarge = true
+	case raw.err != nil:
+		return fail(ioKind(raw.err, KindProtocol), fmt.Errorf("reading body: %w", raw.err))
+	default:
+		return fail(KindEncoding, fmt.Errorf("undoing %s: %w", encoding, err))
+	}
+	f.BodyRaw = raw.n
+	span.End(true, "%d bytes", len(f.Body))
+	if u.Scheme == "http" && f.Status == http.StatusBadRequest && wantsTLS(f.Body) {
+		return &Error{Kind: KindHTTPSOnHTTP, URL: hop.URL, Addr: hop.Addr, Err: errTLSRecord}
+	}
+	return nil
+}
+
+// wantsTLS knows the pages with which TLS ports answer plain HTTP. There is no
+// other sign of it: status 400 says nothing by itself.
+func wantsTLS(body []byte) bool {
+	for _, s := range []string{
+		"plain HTTP request was sent to HTTPS port",         // nginx and its kin
+		"speaking plain HTTP to an SSL-enabled server port", // Apache httpd
+		"Client sent an HTTP request to an HTTPS server",    // Go
+		"This combination of host and port requires TLS",    // Tomcat
+	} {
+		if bytes.Contains(body, []byte(s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// contentEncoding is "", "gzip" or "deflate". Anything else, and more than
+// one layer, is an error.
+func contentEncoding(h http.Header) (string, error) {
+	value := strings.ToLower(strings.TrimSpace(strings.Join(h.Values("Content-Encoding"), ",")))
+	switch value {
+	case "", "identity":
+		return "", nil
+	case "gzip", "x-gzip":
+		return "gzip", nil
+	case "deflate":
+		return value, nil
+	}
+	return "", fmt.Errorf("Content-Encoding %s is not known", quote(value))
+}
+
+// decode undoes one encoding. An empty body is empty in every encoding.
+func decode(encoding string, raw io.Reader) (io.Reader, error) {
+	if encoding == "" {
+		return raw, nil
+	}
+	br := bufio.NewReader(raw)
+	head, err := br.Peek(2)
+	if len(head) == 0 && err == io.EOF {
+		return br, nil
+	}
+	if encoding == "gzip" {
+		return gzip.NewReader(br)
+	}
+	// "deflate" means zlib (RFC 9110 section 8.4.1.2), but bare deflate data
+	// is common. A zlib header tells itself by RFC 1950 section 2.2.
+	if len(head) == 2 && head[0]&0x0f == 8 && (uint(head[0])<<8|uint(head[1]))%31 == 0 {
+		return zlib.NewReader(br)
+	}
+	return flate.NewReader(br), nil
+}
+
+// readUpTo reads at most limit bytes, and says whether there were more.
+func readUpTo(r io.Reader, limit int64) (body []byte, more bool, err error) {
+	buf := make([]byte, 0, min(4<<10, limit+1))
+	for {
+		if len(buf) == cap(buf) {
+			// Few, large steps: what is thrown away stays small.
+			grown := make([]byte, len(buf), min(4*int64(cap(buf)), limit+1))
+			copy(grown, buf)
+			buf = grown
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > limit {
+			return buf[:limit], true, nil
+		}
+		if err != nil {
+			if cap(buf) > 2*len(buf) {
+				buf = slices.Clone(buf)
+			}
+			if err == io.EOF {
+				err = nil
+			}
+			return buf, false, err
+		}
+	}
+}
+
+// counter counts and bounds the bytes of a body and remembers how the stream
+// failed, which a decoder above would hide.
+type counter struct {
+	r    io.Reader
+	n    int64
+	left int64
+	err  error
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		c.err = errRawLimit
+		return 0, c.err
+	}
+	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
+	c.n += int64(n)
+	c.left -= int64(n)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
