@@ -1,0 +1,161 @@
+package webmaster
+
+import (
+	"strings"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/app"
+)
+
+// uin is the verification code of a claim: one for all methods.
+func uin(d zonehold.Domain) string { return d.Tokens.Meta }
+
+// findRecord is find for the verification itself. A claim that the account
+// made in another API with the same scheme, name and port has other tokens
+// in other places, so it has no code to show here.
+func (c *call) findRecord() (*app.Domain, error) {
+	d, err := c.find()
+	if err != nil {
+		return nil, err
+	}
+	if d.Profile != zonehold.ProfileYandex {
+		return nil, errNoRecord()
+	}
+	return d, nil
+}
+
+// verification is row 6.
+func (c *call) verification() (reply, error) {
+	d, err := c.findRecord()
+	if err != nil {
+		return reply{}, err
+	}
+	return ok(c.version.status(d))
+}
+
+// The parameter of row 7.
+const fieldType = "verification_type"
+
+// verify is row 7. The body of the request is ignored (rule 7).
+func (c *call) verify() (reply, error) {
+	return c.verifyBy(c.r.URL.Query().Get(fieldType))
+}
+
+// verifyFromBody is verify under the name that one client uses, with the type
+// in the body (rule 16).
+func (c *call) verifyFromBody() (reply, error) {
+	raw, f, err := readBody(c.w, c.r)
+	if err != nil {
+		return reply{}, err
+	}
+	kind, err := parseField(raw, f, fieldType)
+	if err != nil {
+		return reply{}, err
+	}
+	return c.verifyBy(kind)
+}
+
+// verifyBy starts a check. It runs after the reply, so the reply always says
+// IN_PROGRESS.
+func (c *call) verifyBy(kind string) (reply, error) {
+	method, known := c.version.method(kind)
+	if !known {
+		return reply{}, errField(fieldType, kind, "Give verification_type as one of "+oneOf(c.version.explicitTypes())+".")
+	}
+	d, err := c.findRecord()
+	if err != nil {
+		return reply{}, err
+	}
+	if ch, ok := challenge(d.Challenges, method); !ok || !ch.Applicable {
+		return reply{}, errField(fieldType, kind, c.inapplicable(kind, ch.Reason, d))
+	}
+	if _, err := c.service.StartAttempt(c.r.Context(), c.actor, d.ID, method, zonehold.TriggerRequest); err != nil {
+		return reply{}, c.hostFailure(err)
+	}
+	return ok(verificationBody{
+		UIN:                 uin(d.Domain),
+		State:               stateInProgress,
+		Type:                kind,
+		ApplicableVerifiers: c.version.applicable(d.Challenges),
+	})
+}
+
+// inapplicable says why a site cannot be verified in some way, and how it can.
+func (c *call) inapplicable(kind, reason string, d *app.Domain) string {
+	message := "This site cannot be verified by " + kind + "."
+	if reason != "" {
+		message += " " + sentence(reason)
+	}
+	if others := c.version.applicable(d.Challenges); len(others) > 0 {
+		message += " Use " + oneOf(others) + "."
+	}
+	return message
+}
+
+// status words the state of a claim (contract section 5). A running check
+// comes first, then standing rights, then the last result.
+func (v version) status(d *app.Domain) verificationBody {
+	b := verificationBody{
+		UIN:                 uin(d.Domain),
+		State:               stateNone,
+		Type:                v.name(d.Method).kind,
+		ApplicableVerifiers: v.applicable(d.Challenges),
+	}
+	last := d.LastAttempt
+	switch {
+	case d.Running != nil:
+		b.State = stateInProgress
+		b.Type = v.name(d.Running.Method).kind
+	case d.State.Verified():
+		b.State = stateVerified
+		b.LatestTime = dateTime(checkedAt(d))
+	case last == nil || last.Outcome == "": // never checked, or canceled
+	case ourFault(last):
+		b.State = stateInternal
+		b.Type = v.name(last.Method).kind
+		b.LatestTime = dateTime(last.FinishedAt)
+	default:
+		n := v.name(last.Method)
+		b.State = stateFailed
+		b.Type = n.kind
+		b.LatestTime = dateTime(last.FinishedAt)
+		b.FailInfo = &failInfo{Reason: n.reason, Message: failMessage(last)}
+	}
+	return b
+}
+
+// checkedAt is when a verified claim was last checked.
+func checkedAt(d *app.Domain) time.Time {
+	if d.LastAttempt != nil && !d.LastAttempt.FinishedAt.IsZero() {
+		return d.LastAttempt.FinishedAt
+	}
+	return d.VerifiedAt
+}
+
+// ourFault reports whether a check failed on our side: INTERNAL_ERROR, which
+// a client may simply repeat.
+func ourFault(a *app.Attempt) bool {
+	return a.Outcome == zonehold.OutcomeInconclusive && (a.Problem == nil || a.Problem.WhoActs == "us")
+}
+
+// failMessage is fail_info.message.
+func failMessage(a *app.Attempt) string {
+	if a.Problem == nil {
+		return "The rights to the site could not be verified. Check what was placed and verify again."
+	}
+	return explain(a.Problem.Title, a.Problem.Found, a.Problem.Fixes)
+}
+
+// explain says in one line what is wrong, what was found and what to change
+// (rule 12). The whole diagnosis is in the native API.
+func explain(title, found string, fixes []string) string {
+	parts := []string{sentence(title)}
+	if found != "" {
+		parts = append(parts, sentence(found))
+	}
+	if len(fixes) > 0 {
+		parts = append(parts, sentence(fixes[0]))
+	}
+	return oneLine(strings.Join(parts, " "), maxMessage)
+}
