@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -17,8 +16,11 @@ import (
 type box struct {
 	net   *Network
 	name  wireName
+	title string       // name as people write it
 	addrs []netip.Addr // public; guarded by net.mu
-	zones atomic.Pointer[map[wireName]*NameServer]
+
+	zonesMu sync.RWMutex
+	zones   map[wireName]*NameServer
 }
 
 // dnsHandler answers one message. The answer goes through send, never, once
@@ -31,6 +33,7 @@ type client struct {
 	public netip.AddrPort // the address it was sent to
 	from   netip.AddrPort
 	buf    []byte             // scratch, reused
+	q      question           // likewise
 	send   func([]byte) error // only until the handler returns
 	later  func(d time.Duration, msg []byte)
 	reset  func() // ends a TCP connection with RST
@@ -41,8 +44,7 @@ func (n *Network) newBox(name wireName) (*box, error) {
 	if b := n.boxes[name]; b != nil {
 		return b, nil
 	}
-	b := &box{net: n, name: name}
-	b.zones.Store(&map[wireName]*NameServer{})
+	b := &box{net: n, name: name, title: trimDot(name.String()), zones: make(map[wireName]*NameServer)}
 	if _, err := b.addAddress(n.dnsAddr4()); err != nil {
 		return nil, err
 	}
@@ -61,26 +63,27 @@ func (b *box) addAddress(public netip.Addr) (*listener, error) {
 	return l, nil
 }
 
-// serve adds a zone. Call with net.mu held.
+// serve adds a zone, or replaces it.
 func (b *box) serve(apex wireName, s *NameServer) {
-	old := *b.zones.Load()
-	zones := make(map[wireName]*NameServer, len(old)+1)
-	for k, v := range old {
-		zones[k] = v
-	}
-	zones[apex] = s
-	b.zones.Store(&zones)
+	b.zonesMu.Lock()
+	defer b.zonesMu.Unlock()
+	b.zones[apex] = s
 }
 
-func (b *box) zone(apex wireName) *NameServer { return (*b.zones.Load())[apex] }
+func (b *box) zone(apex wireName) *NameServer {
+	b.zonesMu.RLock()
+	defer b.zonesMu.RUnlock()
+	return b.zones[apex]
+}
 
 // find returns the server of the deepest zone that holds the name (lower-case
 // wire form), or nil.
 func (b *box) find(name []byte, above bool) *NameServer {
-	zones := *b.zones.Load()
+	b.zonesMu.RLock()
+	defer b.zonesMu.RUnlock()
 	var found *NameServer
 	for i := 0; ; i += int(name[i]) + 1 {
-		if s := zones[wireName(name[i:])]; s != nil {
+		if s := b.zones[wireName(name[i:])]; s != nil {
 			if i > 0 || !above || len(name) == 1 {
 				return s
 			}

@@ -145,16 +145,11 @@ type options struct {
 	cookie   bool // serve DNS cookies
 }
 
-// appendAnswer builds the answer to q in buf.
+// appendAnswer builds the answer to q in buf, which is empty.
 func (q *question) appendAnswer(buf []byte, p *packed, o options) []byte {
-	opt := q.appendOPT(nil, p.rcode, o)
-	truncate := o.truncate || o.limit > 0 && headerLen+len(q.wire)+len(p.records)+len(opt) > o.limit
 	flags := uint16(0x8000) | uint16(q.opcode)<<11 | uint16(p.rcode&15)
 	if p.aa {
 		flags |= 0x0400
-	}
-	if truncate {
-		flags |= 0x0200
 	}
 	if q.rd {
 		flags |= 0x0100
@@ -162,28 +157,33 @@ func (q *question) appendAnswer(buf []byte, p *packed, o options) []byte {
 	if o.ra {
 		flags |= 0x0080
 	}
-	counts := p.counts
-	records := p.records
-	if truncate {
-		counts, records = [3]uint16{}, nil
-	}
 	qd := uint16(1)
 	if len(q.wire) == 0 {
 		qd = 0
-	}
-	if len(opt) > 0 {
-		counts[2]++
 	}
 	be := binary.BigEndian
 	buf = be.AppendUint16(buf, q.id)
 	buf = be.AppendUint16(buf, flags)
 	buf = be.AppendUint16(buf, qd)
-	for _, c := range counts {
+	for _, c := range p.counts {
 		buf = be.AppendUint16(buf, c)
 	}
 	buf = append(buf, q.wire...)
-	buf = append(buf, records...)
-	return append(buf, opt...)
+	end := len(buf)
+	buf = append(buf, p.records...)
+	buf = q.appendOPT(buf, p.rcode, o)
+	extra := p.counts[2]
+	if o.truncate || o.limit > 0 && len(buf) > o.limit {
+		clear(buf[6:headerLen])
+		extra = 0
+		be.PutUint16(buf[2:], flags|0x0200)
+		buf = q.appendOPT(buf[:end], p.rcode, o)
+	}
+	if q.edns {
+		extra++
+	}
+	be.PutUint16(buf[10:], extra)
+	return buf
 }
 
 // serverUDPSize is what our servers announce (DNS flag day 2020).

@@ -131,7 +131,7 @@ func (r *Resolver) remember(k rrKey, a *reply, ttl time.Duration) {
 }
 
 func (r *Resolver) handle(msg []byte, c *client) error {
-	var q question
+	q := &c.q
 	rcode, ok := q.parse(msg)
 	if !ok {
 		return nil
@@ -144,7 +144,7 @@ func (r *Resolver) handle(msg []byte, c *client) error {
 		o.limit = min(q.size, 4096)
 	}
 	if rcode == dns.RcodeSuccess {
-		r.net.noteQuery(r.name, &q, c)
+		r.net.noteQuery(r.name, q, c)
 		switch {
 		case fault == FaultTimeout:
 			return nil

@@ -8,12 +8,14 @@ import (
 	"github.com/miekg/dns"
 )
 
+var noFault faultState
+
 // errHangUp ends a TCP connection.
 var errHangUp = errors.New("hang up")
 
 // handle answers one query of one client.
 func (b *box) handle(msg []byte, c *client) error {
-	var q question
+	q := &c.q
 	rcode, ok := q.parse(msg)
 	if !ok {
 		return nil
@@ -21,7 +23,7 @@ func (b *box) handle(msg []byte, c *client) error {
 	if rcode != dns.RcodeSuccess {
 		return c.send(q.appendAnswer(c.buf, &packed{rcode: rcode}, options{}))
 	}
-	b.net.noteQuery(trimDot(b.name.String()), &q, c)
+	b.net.noteQuery(b.title, q, c)
 	s := b.find(q.name, q.qtype == dns.TypeDS)
 	if s == nil || q.qclass != dns.ClassINET || q.qtype >= 251 && q.qtype <= 254 {
 		return c.send(q.appendAnswer(c.buf, &packed{rcode: dns.RcodeRefused}, options{}))
@@ -31,9 +33,9 @@ func (b *box) handle(msg []byte, c *client) error {
 	}
 	st := s.fault.Load()
 	if st == nil {
-		st = &faultState{}
+		st = &noFault
 	}
-	return s.respond(&q, c, st)
+	return s.respond(q, c, st)
 }
 
 func (n *Network) noteQuery(server string, q *question, c *client) {

@@ -16,6 +16,7 @@ import (
 type Network struct {
 	mu      sync.RWMutex
 	zones   map[wireName]*Zone
+	under   map[wireName]int // zones below a name
 	boxes   map[wireName]*box
 	hosters map[wireName]*Hoster
 	hosts   map[string]*Host
@@ -44,6 +45,7 @@ func New() (*Network, error) {
 	}
 	n := &Network{
 		zones:   make(map[wireName]*Zone),
+		under:   make(map[wireName]int),
 		boxes:   make(map[wireName]*box),
 		byAddr:  make(map[netip.Addr]*box),
 		hosters: make(map[wireName]*Hoster),
@@ -193,13 +195,18 @@ func (n *Network) makeZone(w wireName, h *Hoster) (*Zone, error) {
 	p := n.enclosing(w.parent())
 	z.parent = p
 	p.children[w] = z
-	// Delegations that now belong to the new zone move into it.
-	for cw, c := range p.children {
-		if cw.below(w) {
-			delete(p.children, cw)
-			z.children[cw] = c
-			c.parent = z
+	if n.under[w] > 0 {
+		// Delegations that now belong to the new zone move into it.
+		for cw, c := range p.children {
+			if cw.below(w) {
+				delete(p.children, cw)
+				z.children[cw] = c
+				c.parent = z
+			}
 		}
+	}
+	for up := w.parent(); up != rootName; up = up.parent() {
+		n.under[up]++
 	}
 	p.changed()
 	return z, nil
