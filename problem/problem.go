@@ -1,6 +1,8 @@
 // Package problem is the catalogue of causes: why a proof fails, whose turn
-// it is, and what to change.
+// it is, and what to change. One file per area holds the texts.
 package problem
+
+import "slices"
 
 // Code names one cause. It is stable and never reused.
 type Code string
@@ -42,32 +44,72 @@ type Problem struct {
 	DocsURL           string   `json:"docs_url"`
 }
 
-// Entry is one row of the catalogue. Texts hold placeholders.
+// AsNote returns a copy for use beside a verdict that it did not decide.
+func (p Problem) AsNote() Problem {
+	p.Severity = SeverityInfo
+	p.Fixes = slices.Clone(p.Fixes)
+	return p
+}
+
+// Entry is one row of the catalogue. Texts hold placeholders such as {name},
+// filled from Facts.
 type Entry struct {
 	Code              Code
 	Area              string
 	Severity          Severity
 	WhoActs           Actor
-	RetryAfterSeconds int
+	RetryAfterSeconds int // when a new check may see a change; 0: not by waiting
 	Title             string
 	Meaning           string // for the documentation: what is going on, in two or three sentences
 	LookedFor         string
 	Found             string
 	Fixes             []string
-	SeeItYourself     string
+	SeeItYourself     string // a command, to be pasted into a shell
 }
 
-// New fills in the entry of code. An unknown code is a programming error and
-// gives a generic problem that says so.
-func New(code Code, facts Facts) Problem { panic("owner: problem") }
+// DocsURL is where the documentation of code is served.
+func DocsURL(code Code) string { return "/docs/problems#" + string(code) }
 
-// Catalogue returns all entries in documentation order.
-func Catalogue() []Entry { panic("owner: problem") }
+// New fills in the entry of code. Sentences that need a fact which is not
+// given are left out. An unknown code is a programming error and gives a
+// generic problem that says so.
+func New(code Code, facts Facts) Problem {
+	e, ok := Lookup(code)
+	if !ok {
+		e = unknown
+		e.Code = Code(Clean(string(code), 60))
+	}
+	shown := cleanFacts(facts)
+	p := Problem{
+		Code:              e.Code,
+		Severity:          e.Severity,
+		Title:             e.Title,
+		LookedFor:         fill(e.LookedFor, shown),
+		Found:             fill(e.Found, shown),
+		Fixes:             []string{},
+		SeeItYourself:     command(e.SeeItYourself, facts),
+		WhoActs:           e.WhoActs,
+		RetryAfterSeconds: e.RetryAfterSeconds,
+		DocsURL:           DocsURL(e.Code),
+	}
+	if p.LookedFor == "" {
+		p.LookedFor = lookedForAtAll[e.Area]
+	}
+	if p.Found == "" {
+		p.Found = e.Title + "."
+	}
+	for _, fix := range e.Fixes {
+		if text := fill(fix, shown); text != "" {
+			p.Fixes = append(p.Fixes, text)
+		}
+	}
+	return p
+}
 
-// Lookup finds one entry.
-func Lookup(code Code) (Entry, bool) { panic("owner: problem") }
-
-// Clean makes foreign text safe to show on one line: C0, C1, bidi and
-// invisible characters become visible escapes, invalid UTF-8 \xNN, and the
-// result is cut at limit characters.
-func Clean(s string, limit int) string { panic("owner: problem") }
+var unknown = Entry{
+	Area:     "ours",
+	Severity: SeverityError,
+	WhoActs:  Us,
+	Title:    "The check ended with a reason that has no description",
+	Fixes:    []string{"Tell the operator of this service the code of this problem."},
+}

@@ -21,6 +21,11 @@ type Claim struct {
 	Old      []OldToken // earlier tokens of the same account for this name
 	// Credentials for a site behind HTTP basic authentication.
 	BasicUser, BasicPassword string
+	// What is known from before, for a better explanation. None of it changes
+	// a verdict.
+	VerifiedBefore time.Time           // when this claim was last proved by the method; zero: never
+	FormerServers  []string            // name servers that served the zone earlier, or that the person named
+	Siblings       []zonehold.Hostname // other names of the same account, where a record may have landed
 }
 
 // OldToken is a token that no longer proves anything.
@@ -43,6 +48,9 @@ type Kit struct {
 	Web         *web.Client
 	CNAMEZone   string           // zone of CNAME targets; "": dcv.zonehold.invalid
 	Nameservers NameserverPolicy // "": all
+	// NoCachedView: do not ask recursive resolvers what others still see. Only
+	// diagnosis ever asks them, never a check.
+	NoCachedView bool
 	// OtherClaim reports whether value is a live token of a claim of another
 	// account or another name. Nil: nobody knows.
 	OtherClaim func(ctx context.Context, value string) bool
@@ -59,12 +67,6 @@ type Method interface {
 	Challenge(kit *Kit, c Claim) zonehold.Challenge
 	Check(ctx context.Context, kit *Kit, c Claim) Result
 }
-
-// Methods lists every method, cheapest check first.
-func Methods() []Method { panic("owner: verify") }
-
-// Lookup finds a method by name; "dns" is an alias of dns_txt.
-func Lookup(name zonehold.Method) (Method, bool) { panic("owner: verify") }
 
 // Result is the verdict of one check, with what it rests on.
 type Result struct {

@@ -2,8 +2,6 @@ package app
 
 import (
 	"time"
-
-	"github.com/zonehold/zonehold"
 )
 
 // Observer is told what happens, for metrics. Its methods must return at once
@@ -12,7 +10,7 @@ type Observer interface {
 	// AttemptStarted reports how long an attempt waited for a worker.
 	AttemptStarted(waited time.Duration)
 	// AttemptFinished reports a finished check; canceled ones have outcome "".
-	AttemptFinished(method zonehold.Method, outcome zonehold.Outcome, took time.Duration)
+	AttemptFinished(method, outcome string, took time.Duration)
 	// QueueDepth reports the unfinished attempts in the database, about every
 	// ten seconds.
 	QueueDepth(queued, running int)

@@ -1,13 +1,26 @@
 // Package store keeps everything in SQLite or PostgreSQL, with one SQL text
 // for both. It is the only package that holds SQL.
+//
+// In the tables times are microseconds in UTC with 0 for "not set", truth
+// values are 0 and 1, and JSON is text. Foreign text passes Text first.
 package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/zonehold/zonehold"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Errors of look-ups and inserts.
@@ -16,88 +29,191 @@ var (
 	ErrExists   = errors.New("already exists")
 )
 
-// Errors of BeginIdempotent.
-var (
-	ErrRunning  = errors.New("a request with this idempotency key is running")
-	ErrMismatch = errors.New("the idempotency key was used for another request")
+// Engines.
+const (
+	SQLite     = "sqlite"
+	PostgreSQL = "postgres"
 )
 
 // Config says where the data are.
 type Config struct {
 	URL     string // "postgres://…"; "": SQLite in DataDir
 	DataDir string // folder of the SQLite file and of the secret key
-	// SecretKey encrypts stored credentials, 32 bytes. Nil: the file
-	// secret.key in DataDir, made on first use.
+	// SecretKey encrypts stored credentials, at least 16 bytes of secret.
+	// Nil: the file secret.key in DataDir, made on first use.
 	SecretKey []byte
-	MaxConns  int // PostgreSQL connections; 0: 10
+	MaxConns  int // PostgreSQL connections; 0: 12
 }
 
 // Store is the database. Safe for concurrent use.
-type Store struct{}
+type Store struct {
+	engine     string
+	dir        string
+	w, r       *sql.DB // SQLite: one writer, some readers; PostgreSQL: the same
+	pool       *pgxpool.Pool
+	vault      *vault
+	serverLock *os.File
+	forUpdate  string // appended to a SELECT that locks its rows
+	now        string // SQL of the database's clock, microseconds
+}
 
 // Open connects and brings the schema up to date.
-func Open(ctx context.Context, cfg Config) (*Store, error) { panic("owner: store") }
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s := &Store{dir: cfg.DataDir, vault: &vault{secret: cfg.SecretKey, dir: cfg.DataDir}}
+	open := s.openSQLite
+	if cfg.URL != "" {
+		open = s.openPostgres
+	}
+	if err := open(ctx, cfg); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if err := s.migrate(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
 
-// Close ends every connection.
-func (s *Store) Close() error { panic("owner: store") }
+// The order of the pragmas matters: the time-out first, so that switching to
+// WAL waits for another process that does the same.
+const pragmas = "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
+	"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+
+func (s *Store) openSQLite(ctx context.Context, cfg Config) error {
+	s.engine = SQLite
+	s.now = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+	if cfg.DataDir == "" {
+		return errors.New("no data folder and no database URL")
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	file := filepath.Join(cfg.DataDir, "zonehold.db")
+	// The file holds secrets; SQLite would make it readable by everybody.
+	if f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	} else if err := f.Close(); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: pragmas}).String()
+	var err error
+	if s.w, err = sql.Open("sqlite", dsn); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	s.w.SetMaxOpenConns(1)
+	if s.r, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	s.r.SetMaxOpenConns(4)
+	s.r.SetMaxIdleConns(4)
+	if err := s.w.PingContext(ctx); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
+	s.engine = PostgreSQL
+	s.now = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+	s.forUpdate = " FOR NO KEY UPDATE"
+	if !strings.HasPrefix(cfg.URL, "postgres://") && !strings.HasPrefix(cfg.URL, "postgresql://") {
+		return errors.New("the database URL does not begin with postgres://")
+	}
+	pc, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		// The error of pgx may quote the password.
+		return errors.New("the database URL cannot be read")
+	}
+	switch {
+	case cfg.MaxConns > 0:
+		pc.MaxConns = int32(max(cfg.MaxConns, 4)) //nolint:gosec // small
+	case !strings.Contains(cfg.URL, "pool_max_conns"):
+		pc.MaxConns = 12
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
+		return fmt.Errorf("connecting to PostgreSQL: %w", err)
+	}
+	s.w = stdlib.OpenDBFromPool(s.pool)
+	s.w.SetMaxIdleConns(0)
+	s.r = s.w
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("connecting to PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+// Close ends every connection and frees the data folder.
+func (s *Store) Close() error {
+	var errs []error
+	if s.r != nil && s.r != s.w {
+		errs = append(errs, s.r.Close())
+	}
+	if s.w != nil {
+		errs = append(errs, s.w.Close())
+	}
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if s.serverLock != nil {
+		errs = append(errs, s.serverLock.Close())
+		s.serverLock = nil
+	}
+	return errors.Join(errs...)
+}
 
 // Ping checks that the database answers.
-func (s *Store) Ping(ctx context.Context) error { panic("owner: store") }
-
-// Lock claims the data folder for this process, so that a second server on
-// it fails with a clear error; nothing to do on PostgreSQL. Close unlocks.
-func (s *Store) Lock() error { panic("owner: store") }
-
-// Engine is "sqlite" or "postgres".
-func (s *Store) Engine() string { panic("owner: store") }
-
-// Token is an API token; only its hash is kept.
-type Token struct {
-	ID, AccountID, Name string
-	Prefix              string   // shown to people, not secret
-	Hash                [32]byte // SHA-256 of the whole token
-	Scopes              []zonehold.Scope
-	CreatedAt           time.Time
-	LastUsedAt          time.Time // zero: never
-	RevokedAt           time.Time // zero: live
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.r.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("asking the database: %w", err)
+	}
+	return nil
 }
 
-// CreateAccount assigns ID and Number. ErrExists: the name is taken.
-func (s *Store) CreateAccount(ctx context.Context, a zonehold.Account) (zonehold.Account, error) {
-	panic("owner: store")
+// Engine is SQLite or PostgreSQL.
+func (s *Store) Engine() string { return s.engine }
+
+// Writer is the connection pool that River gets on SQLite.
+func (s *Store) Writer() *sql.DB { return s.w }
+
+// Pool is the connection pool that River gets on PostgreSQL; nil on SQLite.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// micros and fromMicros convert times; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
 }
 
-// AccountByName finds an account, or ErrNotFound.
-func (s *Store) AccountByName(ctx context.Context, name string) (zonehold.Account, error) {
-	panic("owner: store")
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
 }
 
-// Account finds an account by id, or ErrNotFound.
-func (s *Store) Account(ctx context.Context, id string) (zonehold.Account, error) {
-	panic("owner: store")
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
-// Accounts lists all accounts by name.
-func (s *Store) Accounts(ctx context.Context) ([]zonehold.Account, error) { panic("owner: store") }
-
-// InsertToken adds a token. Its ID is assigned when empty.
-func (s *Store) InsertToken(ctx context.Context, t Token) error { panic("owner: store") }
-
-// TokenByHash finds a token and its account, or ErrNotFound. Revoked tokens
-// are found too; see RevokedAt.
-func (s *Store) TokenByHash(ctx context.Context, hash [32]byte) (Token, zonehold.Account, error) {
-	panic("owner: store")
+// taken reports whether err is a broken unique rule.
+func taken(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
 }
 
-// Tokens lists the tokens of an account, oldest first.
-func (s *Store) Tokens(ctx context.Context, accountID string) ([]Token, error) {
-	panic("owner: store")
-}
-
-// RevokeToken ends a token, or ErrNotFound.
-func (s *Store) RevokeToken(ctx context.Context, accountID, id string) error { panic("owner: store") }
-
-// TouchToken notes that a token was used.
-func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
-	panic("owner: store")
+// Text makes foreign text fit for both engines: invalid UTF-8 becomes U+FFFD,
+// NUL the visible U+2400.
+func Text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
 }

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/zonehold/zonehold/client"
+)
+
+// Exit codes are a contract (docs/cli.md); an unknown non-zero one is a
+// failure.
+const (
+	exitOK          = 0
+	exitError_      = 1
+	exitUsage       = 2
+	exitNo          = 3 // answered, and the answer is no
+	exitPending     = 4
+	exitPartial     = 5 // our side could not ask
+	exitUnreachable = 10
+	exitDenied      = 11
+	exitNotFound    = 12
+	exitRateLimited = 13
+	exitConflict    = 14
+	exitInterrupted = 130
+)
+
+// exitError is an error with its exit code, a stable name and hints.
+type exitError struct {
+	code    int
+	name    string
+	message string
+	hints   []string
+	quiet   bool // the command has printed its answer already
+}
+
+func (e *exitError) Error() string { return e.message }
+
+func usageError(message string, hints ...string) error {
+	return &exitError{code: exitUsage, name: "usage", message: message, hints: hints}
+}
+
+// answered ends a command that has printed its answer with a code other than 0.
+func answered(code int, name string) error {
+	return &exitError{code: code, name: name, message: name, quiet: true}
+}
+
+// report prints err as the streams' rules say and returns the exit code.
+func (c *cli) report(err error) int {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
+		return exitOK // the reader has seen enough
+	}
+	e := c.classify(err)
+	if e.quiet {
+		return e.code
+	}
+	if c.json || c.jsonl {
+		fixes := e.hints
+		if fixes == nil {
+			fixes = []string{}
+		}
+		enc := json.NewEncoder(c.stderr)
+		enc.SetEscapeHTML(false)
+		enc.Encode(map[string]any{"error": map[string]any{
+			"code": e.name, "message": e.message, "fixes": fixes, "exit_code": e.code,
+		}})
+		return e.code
+	}
+	fmt.Fprintf(c.stderr, "zonehold: error: %s\n", e.message)
+	for _, h := range e.hints {
+		fmt.Fprintf(c.stderr, "zonehold: hint: %s\n", h)
+	}
+	return e.code
+}
+
+func (c *cli) classify(err error) *exitError {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e
+	}
+	var ae *client.Error
+	if errors.As(err, &ae) {
+		return classifyAPI(ae)
+	}
+	var ue *client.UnreachableError
+	if errors.As(err, &ue) {
+		return &exitError{code: exitUnreachable, name: "server_unreachable", message: err.Error(),
+			hints: []string{"start one with: zonehold serve", "or name another with --server URL or ZONEHOLD_SERVER"}}
+	}
+	if c.usageErr {
+		return &exitError{code: exitUsage, name: "usage", message: err.Error(), hints: []string{"see: zonehold --help"}}
+	}
+	return &exitError{code: exitError_, name: "error", message: err.Error()}
+}
+
+// classifyAPI maps the server's refusals onto exit codes.
+func classifyAPI(e *client.Error) *exitError {
+	x := &exitError{code: exitError_, name: e.Code, message: e.Message(), hints: e.Fixes}
+	switch e.Status {
+	case 401, 403:
+		x.code = exitDenied
+	case 404:
+		x.code = exitNotFound
+	case 409, 412:
+		x.code = exitConflict
+	case 422:
+		x.code = exitNo
+	case 429:
+		x.code = exitRateLimited
+	}
+	if e.Status == 401 && len(x.hints) == 0 {
+		x.hints = []string{"give a token with ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE", "make one with: zonehold token create --account NAME"}
+	}
+	return x
+}

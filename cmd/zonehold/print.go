@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/problem"
+)
+
+// Rules of output: results on stdout, everything else on stderr; colour only
+// on a terminal without NO_COLOR; a mark never stands without its word; text
+// from strangers has been made safe by package problem before it comes here.
+
+// paint colours text when stdout is a terminal.
+func (c *cli) paint(code, text string) string {
+	if !c.colour() {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (c *cli) colour() bool {
+	if c.noColor || c.env("NO_COLOR") != "" || c.env("TERM") == "dumb" {
+		return false
+	}
+	f, ok := c.stdout.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+func (c *cli) printJSON(v any) error {
+	enc := json.NewEncoder(c.stdout)
+	enc.SetEscapeHTML(false)
+	if !c.jsonl {
+		enc.SetIndent("", "  ")
+	}
+	return enc.Encode(v)
+}
+
+// printProblem prints the four parts of a failure.
+func (c *cli) printProblem(w io.Writer, p *problem.Problem) {
+	row := func(label, text string) {
+		if text == "" {
+			return
+		}
+		fmt.Fprintf(w, "  %s %s\n", c.paint(dim, fmt.Sprintf("%-15s", label)), text)
+	}
+	row("Looked for", p.LookedFor)
+	row("Found", p.Found)
+	for i, fix := range p.Fixes {
+		label := ""
+		if i == 0 {
+			label = "To change"
+		}
+		row(label, fix)
+	}
+	row("See it yourself", p.SeeItYourself)
+	row("Who acts", whoActs(p))
+}
+
+func whoActs(p *problem.Problem) string {
+	who := map[problem.Actor]string{
+		problem.Owner: "you, the owner of the domain", problem.DNSHost: "the DNS host", problem.WebHost: "the web host",
+		problem.Registrar: "the registrar", problem.MailHost: "the mail host", problem.Us: "us; nothing changes for you", problem.Nobody: "nobody; this passes by itself",
+	}[p.WhoActs]
+	if p.RetryAfterSeconds > 0 {
+		who += "; try again in " + duration(time.Duration(p.RetryAfterSeconds)*time.Second)
+	}
+	return who
+}
+
+func (c *cli) printNotes(w io.Writer, notes []problem.Problem) {
+	for _, n := range notes {
+		text := n.Title
+		if n.Found != "" {
+			text += ": " + n.Found
+		}
+		fmt.Fprintf(w, "  %s %s  %s\n", c.paint(yellow, "⚠ note"), text, c.paint(dim, string(n.Code)))
+	}
+}
+
+func (c *cli) printSteps(w io.Writer, steps []zonehold.Step) {
+	for _, s := range steps {
+		mark := c.paint(green, "ok ")
+		if !s.OK {
+			mark = c.paint(red, "no ")
+		}
+		fmt.Fprintf(w, "  %s %7s  %-18s %s  %s\n", mark, milliseconds(s.Duration), s.Name, s.Target, c.paint(dim, s.Result))
+	}
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1fms", float64(d)/float64(time.Millisecond))
+}
+
+// duration prints a span as people say it.
+func duration(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", int(d.Hours()+12)/24)
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()+0.5))
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
+	case d >= time.Second:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()+0.5))
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}
+
+// printChallenges prints what to place, one method after the other.
+func (c *cli) printChallenges(w io.Writer, challenges []zonehold.Challenge) {
+	for _, ch := range challenges {
+		if ch.Automatic {
+			continue
+		}
+		name := c.paint(bold, strings.ReplaceAll(string(ch.Method), "_", "-"))
+		switch {
+		case !ch.Applicable:
+			fmt.Fprintf(w, "  %s  not possible here: %s\n", name, ch.Reason)
+		case ch.Record != nil:
+			fmt.Fprintf(w, "  %s\n    Type   %s\n    Name   %s\n           (in a panel that adds the domain itself: %s)\n    Value  %s\n",
+				name, ch.Record.Type, ch.Record.Name, ch.Record.RelativeName, ch.Record.Value)
+		case ch.File != nil:
+			fmt.Fprintf(w, "  %s\n    URL    %s\n", name, strings.Join(ch.File.URLs, "\n        or "))
+			if ch.File.Content == "" {
+				fmt.Fprintf(w, "    Body   empty\n")
+			} else {
+				fmt.Fprintf(w, "    Body   %s\n", strings.ReplaceAll(strings.TrimRight(ch.File.Content, "\n"), "\n", "\n           "))
+			}
+		case ch.Tag != nil:
+			fmt.Fprintf(w, "  %s\n    Tag    %s\n           in the <head> of the home page\n", name, ch.Tag.HTML)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zonehold/zonehold/problem"
+)
+
+type problemJSON struct {
+	Code              problem.Code     `json:"code"`
+	Area              string           `json:"area"`
+	Severity          problem.Severity `json:"severity"`
+	WhoActs           problem.Actor    `json:"who_acts"`
+	Title             string           `json:"title"`
+	Meaning           string           `json:"meaning"`
+	Fixes             []string         `json:"fixes"`
+	RetryAfterSeconds int              `json:"retry_after_seconds"`
+}
+
+func problemDoc(e problem.Entry) problemJSON {
+	return problemJSON{Code: e.Code, Area: e.Area, Severity: e.Severity, WhoActs: e.WhoActs, Title: e.Title,
+		Meaning: e.Meaning, Fixes: append([]string{}, e.Fixes...), RetryAfterSeconds: e.RetryAfterSeconds}
+}
+
+func (c *cli) problemsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "problems [CODE]",
+		Short: "The catalogue of reasons why a proof fails (offline)",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exactly("CODE")(cmd, args)
+			}
+			return nil
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var codes []string
+			for _, e := range problem.Catalogue() {
+				codes = append(codes, string(e.Code)+"\t"+e.Title)
+			}
+			return codes, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return c.problem(args[0])
+			}
+			return c.problems()
+		},
+	}
+}
+
+func (c *cli) problems() error {
+	all := problem.Catalogue()
+	switch {
+	case c.jsonl:
+		for _, e := range all {
+			if err := c.printJSON(problemDoc(e)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case c.json:
+		docs := make([]problemJSON, len(all))
+		for i, e := range all {
+			docs[i] = problemDoc(e)
+		}
+		return c.printJSON(docs)
+	}
+	for _, e := range all {
+		if _, err := fmt.Fprintf(c.stdout, "%-32s %s\n", e.Code, e.Title); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cli) problem(code string) error {
+	e, ok := problem.Lookup(problem.Code(strings.ReplaceAll(code, "-", "_")))
+	if !ok {
+		return &exitError{code: exitNotFound, name: "no_such_problem",
+			message: fmt.Sprintf("there is no problem code %q", problem.Clean(code, 40)), hints: []string{"all of them: zonehold problems"}}
+	}
+	if c.json || c.jsonl {
+		return c.printJSON(problemDoc(e))
+	}
+	fmt.Fprintf(c.stdout, "%s\n%s\n\n%s\n", c.paint(bold, string(e.Code)), e.Title, e.Meaning)
+	if len(e.Fixes) > 0 {
+		fmt.Fprintf(c.stdout, "\nTo change\n")
+		for _, f := range e.Fixes {
+			fmt.Fprintf(c.stdout, "  - %s\n", f)
+		}
+	}
+	fmt.Fprintf(c.stdout, "\nWho acts: %s\n", whoActs(&problem.Problem{WhoActs: e.WhoActs, RetryAfterSeconds: e.RetryAfterSeconds}))
+	return nil
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/zonehold/zonehold/internal/config"
+)
+
+// cli is one run of the program.
+type cli struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            func(string) string
+
+	json, jsonl, quiet, noColor bool
+	verbose                     bool
+	configFile                  string
+	timeout                     time.Duration
+	flags                       map[string]string // configuration keys given as flags
+
+	usageErr bool // the error came from reading the command line
+}
+
+func (c *cli) rootCommand() *cobra.Command {
+	c.flags = map[string]string{}
+	c.usageErr = true // until a command runs
+	root := &cobra.Command{
+		Use:   "zonehold",
+		Short: "Prove who controls a domain, and learn exactly why a proof fails",
+		Long: `Zonehold proves who controls a domain, says exactly why a proof fails, and
+keeps the proofs of a whole service.
+
+No server is needed for:   zonehold verify DOMAIN, zonehold explain DOMAIN
+To see everything offline: zonehold dev
+To run the service:        zonehold serve`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.usageErr = false
+			return cmd.Help()
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			c.usageErr = false
+			if c.json && c.jsonl {
+				return usageError("--json and --jsonl exclude each other")
+			}
+			if c.timeout < 0 {
+				return usageError("--timeout is a time to wait, such as 30s")
+			}
+			return nil
+		},
+	}
+	f := root.PersistentFlags()
+	f.BoolVar(&c.json, "json", false, "print one JSON document")
+	f.BoolVar(&c.jsonl, "jsonl", false, "print one JSON document per line")
+	f.BoolVarP(&c.quiet, "quiet", "q", false, "print results only")
+	f.BoolVar(&c.quiet, "silent", false, "the same as --quiet")
+	f.MarkHidden("silent")
+	f.BoolVarP(&c.verbose, "verbose", "v", false, "print every step")
+	f.BoolVar(&c.noColor, "no-color", false, "no colours (also: NO_COLOR)")
+	f.StringVarP(&c.configFile, "config", "c", "", "configuration file in YAML (also: ZONEHOLD_CONFIG)")
+	f.DurationVar(&c.timeout, "timeout", 0, "give up after this time, such as 30s")
+
+	root.AddCommand(
+		c.verifyCommand(), c.explainCommand(),
+		c.domainCommand(), c.accountCommand(), c.tokenCommand(),
+		c.serveCommand(), c.devCommand(), c.configCommand(), c.healthcheckCommand(),
+		c.problemsCommand(), c.versionCommand(),
+	)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	for _, cmd := range allCommands(root) {
+		if cmd.HasSubCommands() && cmd != root {
+			group(cmd)
+		}
+	}
+	return root
+}
+
+// group makes a command that only holds others answer a wrong word with an
+// error instead of its help.
+func group(cmd *cobra.Command) {
+	if cmd.Run != nil || cmd.RunE != nil {
+		return
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		var names []string
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				names = append(names, sub.Name())
+			}
+		}
+		return usageError(fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath()),
+			"one of: "+strings.Join(names, ", "))
+	}
+}
+
+func allCommands(cmd *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{cmd}
+	for _, sub := range cmd.Commands() {
+		all = append(all, allCommands(sub)...)
+	}
+	return all
+}
+
+// load reads the configuration for a command.
+func (c *cli) load() (*config.Config, error) {
+	file := c.configFile
+	if file == "" {
+		file = c.env("ZONEHOLD_CONFIG")
+	}
+	cfg, err := config.Load(config.Sources{File: file, Environ: c.environ(), Flags: c.flags})
+	if err != nil {
+		return nil, &exitError{code: exitUsage, name: "config_invalid",
+			message: strings.ReplaceAll(err.Error(), "\n", "\nzonehold: error: "), hints: []string{"all keys: zonehold config show --origin"}}
+	}
+	if !c.quiet {
+		for _, w := range cfg.Warnings() {
+			fmt.Fprintf(c.stderr, "zonehold: warning: %s\n", w)
+		}
+	}
+	return cfg, nil
+}
+
+// environ leaves out what is not a setting of package config.
+func (c *cli) environ() []string {
+	var out []string
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "ZONEHOLD_CONFIG=") && !strings.HasPrefix(kv, "ZONEHOLD_TEST_") {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// settingFlags offers configuration keys as flags of a command.
+func (c *cli) settingFlags(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		for _, k := range config.Keys() {
+			if k.Name == name {
+				flag := &settingFlag{cli: c, key: k.Name}
+				cmd.Flags().Var(flag, strings.TrimPrefix(k.Flag(), "--"), strings.ReplaceAll(k.Meaning, "`", "'"))
+			}
+		}
+	}
+}
+
+type settingFlag struct {
+	cli *cli
+	key string
+}
+
+var _ pflag.Value = (*settingFlag)(nil)
+
+func (f *settingFlag) String() string     { return "" }
+func (f *settingFlag) Type() string       { return "value" }
+func (f *settingFlag) Set(v string) error { f.cli.flags[f.key] = v; return nil }
+
+// deadline applies --timeout, or d when it is not given.
+func (c *cli) deadline(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if c.timeout > 0 {
+		d = c.timeout
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+// exactly wants n arguments and names the missing one.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usageError(fmt.Sprintf("%s is missing", names[len(args)]), "usage: "+cmd.UseLine())
+		}
+		if len(args) > len(names) {
+			return usageError(fmt.Sprintf("unexpected argument %q", args[len(names)]), "usage: "+cmd.UseLine())
+		}
+		return nil
+	}
+}
+

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/api"
+	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/problem"
+	"github.com/zonehold/zonehold/verify"
+)
+
+// probeSettings are the configuration keys that the commands without a server
+// take as flags.
+var probeSettings = []string{
+	"dns_root_hints", "dns_port", "dns_resolvers", "dns_forward", "http_ports",
+	"egress_allow", "egress_deny", "nameservers_must", "cname_zone",
+}
+
+type verifyOptions struct {
+	method, profile, scheme string
+	port                    uint16
+	token, tokenFile        string
+	old                     []string
+	renew, show             bool
+}
+
+func (c *cli) verifyCommand() *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify DOMAIN",
+		Short: "Check the proof of a domain once and explain the answer (no server needed)",
+		Long: `Check the proof of a domain once, at its authoritative servers, and explain
+the answer. Without --token a code is made on first use and remembered in
+$XDG_STATE_HOME/zonehold/tokens.json, so that the same command can be repeated
+until the proof is in place.
+
+Exit code 0: verified. 3: not verified. 5: our own network could not ask.`,
+		Example: `  zonehold verify example.com
+  zonehold verify example.com --method dns-txt --token 4qj2…
+  zonehold verify example.com --method meta-tag --profile yandex --token 26aa…`,
+		Args: exactly("DOMAIN"),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.verify(cmd, args[0], o) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.method, "method", "m", "", "one method ("+methodWords()+"); default: every one until one proves")
+	f.StringVar(&o.profile, "profile", "zonehold", "whose strings prove it: zonehold, yandex or probely")
+	f.StringVar(&o.token, "token", "", "the code that must be there; - reads it from standard input")
+	f.StringVar(&o.tokenFile, "token-file", "", "file that holds the code")
+	f.StringArrayVar(&o.old, "old-token", nil, "an earlier code, so that it is recognised (may be repeated)")
+	f.BoolVar(&o.renew, "renew", false, "make a new code; the one before is remembered as old")
+	f.BoolVar(&o.show, "show", false, "print what to place, check nothing")
+	f.StringVar(&o.scheme, "scheme", "", "check the site only over http or https")
+	f.Uint16Var(&o.port, "port", 0, "the site's own port")
+	c.settingFlags(cmd, probeSettings...)
+	cmd.MarkFlagsMutuallyExclusive("token", "token-file", "renew")
+	cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(strings.Split(methodWords(), ", "), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"zonehold", "yandex", "probely"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// word is a method's name on the command line.
+func word(m zonehold.Method) string { return strings.ReplaceAll(string(m), "_", "-") }
+
+func methodWords() string {
+	var names []string
+	for _, m := range verify.Methods() {
+		names = append(names, word(m.Name()))
+	}
+	return strings.Join(names, ", ")
+}
+
+func parseMethod(s string) (verify.Method, error) {
+	m, ok := verify.Lookup(zonehold.Method(strings.ReplaceAll(s, "-", "_")))
+	if !ok {
+		return nil, usageError(fmt.Sprintf("unknown method %q", problem.Clean(s, 40)), "one of: "+methodWords())
+	}
+	return m, nil
+}
+
+func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	claim, fresh, err := c.claim(domain, o)
+	if err != nil {
+		return err
+	}
+	var method verify.Method
+	if o.method != "" {
+		if method, err = parseMethod(o.method); err != nil {
+			return err
+		}
+	}
+	kit, err := newKit(cfg)
+	if err != nil {
+		return err
+	}
+	challenges := challengesOf(kit, claim, method)
+	if o.show {
+		return c.printCard(claim, challenges)
+	}
+	if method != nil && !challenges[0].Applicable {
+		return &exitError{code: exitNo, name: "method_not_applicable",
+			message: fmt.Sprintf("%s cannot prove %s: %s", word(method.Name()), claim.Hostname, challenges[0].Reason)}
+	}
+	ctx, cancel := c.deadline(cmd.Context(), 60*time.Second)
+	defer cancel()
+	var report diagnose.Report
+	if method != nil {
+		report = diagnose.Run(ctx, kit, method, claim)
+	} else {
+		report = diagnose.RunAll(ctx, kit, claim)
+	}
+	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
+	if err := c.printReport(claim, report, challenges, fresh); err != nil {
+		return err
+	}
+	return verdict(report.Outcome, report.Problem)
+}
+
+// verdict turns an outcome into the exit code.
+func verdict(outcome zonehold.Outcome, p *problem.Problem) error {
+	switch {
+	case outcome == zonehold.OutcomeVerified:
+		return nil
+	case p != nil && p.WhoActs == problem.Us:
+		return answered(exitPartial, string(p.Code))
+	case p != nil:
+		return answered(exitNo, string(p.Code))
+	}
+	return answered(exitNo, "not_verified")
+}
+
+func challengesOf(kit *verify.Kit, claim verify.Claim, only verify.Method) []zonehold.Challenge {
+	var out []zonehold.Challenge
+	for _, m := range verify.Methods() {
+		if only == nil || m.Name() == only.Name() {
+			out = append(out, m.Challenge(kit, claim))
+		}
+	}
+	return out
+}
+
+// claim puts together what is to be proved; fresh says that its codes were
+// made just now.
+func (c *cli) claim(domain string, o verifyOptions) (claim verify.Claim, fresh bool, err error) {
+	host, err := zonehold.ParseHostname(domain)
+	if err != nil {
+		return claim, false, &exitError{code: exitUsage, name: "hostname_invalid", message: err.Error()}
+	}
+	profile := zonehold.ProfileName(o.profile)
+	if !profile.Valid() {
+		return claim, false, usageError(fmt.Sprintf("unknown profile %q", problem.Clean(o.profile, 40)), "one of: zonehold, yandex, probely")
+	}
+	if o.scheme != "" && o.scheme != "http" && o.scheme != "https" {
+		return claim, false, usageError(fmt.Sprintf("unknown scheme %q", problem.Clean(o.scheme, 40)), "http or https")
+	}
+	claim = verify.Claim{Hostname: host, Scheme: o.scheme, Port: o.port, Profile: profile}
+	token, err := c.givenToken(o)
+	if err != nil {
+		return claim, false, err
+	}
+	if token != "" {
+		if err := c.checkToken(token); err != nil {
+			return claim, false, err
+		}
+		claim.Tokens = zonehold.Tokens{TXT: token, CNAME: token, File: token, Meta: token}
+	} else {
+		memory, err := openTokenMemory(c.env)
+		if err != nil {
+			return claim, false, err
+		}
+		if claim.Tokens, claim.Old, fresh, err = memory.tokens(profile, host, o.renew); err != nil {
+			return claim, false, err
+		}
+	}
+	for _, v := range o.old {
+		claim.Old = append(claim.Old, verify.OldToken{Value: v})
+	}
+	return claim, fresh, nil
+}
+
+func (c *cli) givenToken(o verifyOptions) (string, error) {
+	var in io.Reader
+	switch {
+	case o.tokenFile != "":
+		f, err := openSmall(o.tokenFile)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		in = f
+	case o.token == "-":
+		in = c.stdin
+	default:
+		return strings.TrimSpace(o.token), nil
+	}
+	data, err := io.ReadAll(io.LimitReader(in, 4096))
+	if err != nil {
+		return "", fmt.Errorf("reading the code: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// checkToken admits any code that fits into a DNS label and a file name: it
+// may come from another program that issues its own.
+func (c *cli) checkToken(token string) error {
+	if len(token) > zonehold.MaxLabel || strings.Trim(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+		return usageError("the code is not one", "a code has at most 63 letters, digits, hyphens and underscores; give it alone, without token= or quotes")
+	}
+	if len(token) < 16 && !c.quiet {
+		fmt.Fprintln(c.stderr, "zonehold: warning: a code this short can be guessed, so it proves little")
+	}
+	return nil
+}
+
+// verifyJSON is the document of `zonehold verify --json`.
+type verifyJSON struct {
+	Hostname   string            `json:"hostname"`
+	Profile    string            `json:"profile"`
+	Method     *string           `json:"method"`
+	Verified   bool              `json:"verified"`
+	Outcome    string            `json:"outcome"`
+	Problem    *problem.Problem  `json:"problem"`
+	Notes      []problem.Problem `json:"notes"`
+	Steps      []api.Step        `json:"steps"`
+	Challenges []api.Challenge   `json:"challenges"`
+	StartedAt  *time.Time        `json:"started_at"`
+	DurationMS int64             `json:"duration_ms"`
+}
+
+func (c *cli) printReport(claim verify.Claim, r diagnose.Report, challenges []zonehold.Challenge, fresh bool) error {
+	if c.json || c.jsonl {
+		started := r.StartedAt.UTC()
+		doc := verifyJSON{
+			Hostname: string(claim.Hostname), Profile: string(claim.Profile),
+			Verified: r.Outcome == zonehold.OutcomeVerified, Outcome: string(r.Outcome), Problem: r.Problem,
+			Notes: append([]problem.Problem{}, r.Notes...), Steps: api.Steps(r.Steps), Challenges: api.Challenges(challenges),
+			StartedAt: &started, DurationMS: r.Duration.Milliseconds(),
+		}
+		if r.Method != "" {
+			m := string(r.Method)
+			doc.Method = &m
+		}
+		return c.printJSON(doc)
+	}
+	host := c.paint(bold, displayName(claim.Hostname))
+	if r.Outcome == zonehold.OutcomeVerified {
+		fmt.Fprintf(c.stdout, "%s %s is verified by %s  %s\n", c.paint(green, "✔"), host, word(r.Method), c.paint(dim, duration(r.Duration)))
+		c.printNotes(c.stdout, r.Notes)
+		c.printStepsIfAsked(r.Steps)
+		return nil
+	}
+	title, code := "the check gave no reason", ""
+	if r.Problem != nil {
+		title, code = r.Problem.Title, string(r.Problem.Code)
+	}
+	fmt.Fprintf(c.stdout, "%s %s is not verified: %s\n", c.paint(red, "✘"), host, c.paint(bold, title))
+	fmt.Fprintf(c.stdout, "  %s\n", c.paint(dim, strings.TrimSpace(code+" · "+string(r.Outcome)+" · "+word(r.Method)+" · "+duration(r.Duration))))
+	if r.Problem != nil {
+		c.printProblem(c.stdout, r.Problem)
+	}
+	c.printNotes(c.stdout, r.Notes)
+	c.printStepsIfAsked(r.Steps)
+	if fresh && !c.quiet {
+		fmt.Fprintf(c.stderr, "\nA new code was made for this name. Place one of these, then run the same command again:\n")
+		c.printChallenges(c.stderr, challenges)
+	}
+	return nil
+}
+
+func (c *cli) printStepsIfAsked(steps []zonehold.Step) {
+	if c.verbose {
+		c.printSteps(c.stderr, steps)
+	}
+}
+
+func (c *cli) printCard(claim verify.Claim, challenges []zonehold.Challenge) error {
+	if c.json || c.jsonl {
+		return c.printJSON(map[string]any{"hostname": claim.Hostname, "profile": claim.Profile, "challenges": api.Challenges(challenges)})
+	}
+	fmt.Fprintf(c.stdout, "Any one of these proves %s:\n", c.paint(bold, displayName(claim.Hostname)))
+	c.printChallenges(c.stdout, challenges)
+	return nil
+}
+
+// displayName shows both forms of an internationalised name.
+func displayName(h zonehold.Hostname) string {
+	if u := h.Unicode(); u != string(h) {
+		return fmt.Sprintf("%s (%s)", u, h)
+	}
+	return string(h)
+}

@@ -1,0 +1,299 @@
+package diagnose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	miekg "github.com/miekg/dns"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/web"
+	"github.com/zonehold/zonehold/verify"
+)
+
+// Survey is what `zonehold explain` shows of a name: who serves it, what
+// stands there, and which methods could prove it. Its JSON only grows.
+type Survey struct {
+	Hostname    string         `json:"hostname"`
+	Registrable string         `json:"registrable"` // "" when the name is a public suffix
+	Delegated   bool           `json:"delegated"`
+	Zone        string         `json:"zone"`
+	Parent      string         `json:"parent"`
+	Servers     []ServerState  `json:"servers"`
+	DNSHost     *DNSHost       `json:"dns_host"`
+	Records     []RecordSet    `json:"records"`
+	Web         []WebState     `json:"web"`
+	Methods     []MethodState  `json:"methods"`
+	Remarks     []string       `json:"remarks"` // oddities, one sentence each
+	Err         string         `json:"error,omitempty"`
+	// OurFault: nothing could be asked because our own network is down.
+	OurFault bool `json:"our_fault"`
+	Steps       []zonehold.Step `json:"-"`
+	Duration    time.Duration  `json:"-"`
+}
+
+// ServerState is one address of one name server.
+type ServerState struct {
+	Name   string `json:"name"`
+	Addr   string `json:"address"`
+	Status string `json:"status"` // a dns.Status
+	Serial uint32 `json:"serial"` // 0 when it did not answer
+	RTTMS  int64  `json:"rtt_ms"`
+	Detail string `json:"detail"` // its error or EDE text, escaped
+}
+
+// RecordSet is what all servers hold at the name.
+type RecordSet struct {
+	Type   string   `json:"type"`
+	Values []string `json:"values"` // presentation form, escaped
+	Agreed bool     `json:"agreed"`
+}
+
+// WebState is one URL at one address.
+type WebState struct {
+	URL      string `json:"url"`
+	Addr     string `json:"address"`
+	Status   int    `json:"status"`
+	FinalURL string `json:"final_url"`
+	TLS      string `json:"tls"`
+	Error    string `json:"error"` // a web.ErrorKind, empty when it answered
+}
+
+// MethodState says whether a method could work here.
+type MethodState struct {
+	Method zonehold.Method `json:"method"`
+	Works  bool            `json:"works"`
+	Reason string          `json:"reason"`
+	Covers zonehold.Covers `json:"covers"`
+}
+
+// surveyTypes are the record types asked for, in the order they are shown.
+var surveyTypes = []uint16{miekg.TypeCNAME, miekg.TypeA, miekg.TypeAAAA, miekg.TypeMX, miekg.TypeTXT, miekg.TypeCAA}
+
+// Explore surveys a name. It never fails: what could not be learned is said.
+func Explore(ctx context.Context, kit *verify.Kit, host zonehold.Hostname) Survey {
+	start := time.Now()
+	trace := &probe.Trace{}
+	ctx = probe.WithTrace(ctx, trace)
+	s := Survey{Hostname: string(host)}
+	if r, ok := host.Registrable(); ok {
+		s.Registrable = r
+	}
+	s.exploreZone(ctx, kit)
+	if s.Delegated {
+		var wg sync.WaitGroup
+		wg.Go(func() { s.exploreRecords(ctx, kit) })
+		wg.Go(func() { s.exploreWeb(ctx, kit) })
+		wg.Wait()
+	}
+	s.judgeMethods(ctx, kit, host)
+	s.Steps, s.Duration = trace.Steps(), time.Since(start)
+	return s
+}
+
+func (s *Survey) remark(format string, args ...any) {
+	s.Remarks = append(s.Remarks, fmt.Sprintf(format, args...))
+}
+
+func (s *Survey) exploreZone(ctx context.Context, kit *verify.Kit) {
+	answer, err := kit.DNS.Ask(ctx, s.Hostname, miekg.TypeSOA)
+	if answer == nil || answer.Zone == nil {
+		s.Err = errText(err)
+		s.OurFault = errors.Is(err, dns.ErrOurNetworkDown)
+		if errors.Is(err, dns.ErrNotDelegated) {
+			s.Err = "its parent zone says that no such domain is registered or delegated"
+		}
+		return
+	}
+	zone := answer.Zone
+	s.Zone, s.Parent = zone.Name, zone.Parent
+	s.Delegated = true
+	if errors.Is(err, dns.ErrNotDelegated) {
+		s.remark("The name itself does not exist in %s yet; a record below it can still be added there.", zoneName(zone.Name))
+	}
+	var names []string
+	for _, ns := range zone.Servers {
+		names = append(names, ns.Name)
+	}
+	s.DNSHost = Host(names)
+	if answer.Zone.Name != s.Hostname {
+		if at, err := kit.DNS.AskZone(ctx, zone, zone.Name, miekg.TypeSOA); err == nil && at != nil {
+			answer = at
+		}
+	}
+	serials := map[uint32]bool{}
+	for _, sa := range answer.Servers {
+		st := ServerState{Name: sa.Server, Addr: sa.Addr.Addr().String(), Status: string(sa.Status), RTTMS: sa.RTT.Milliseconds(), Detail: sa.EDE}
+		if sa.SOA != nil {
+			st.Serial = sa.SOA.Serial
+			serials[st.Serial] = true
+		}
+		if sa.Err != nil && st.Detail == "" {
+			st.Detail = errText(sa.Err)
+		}
+		s.Servers = append(s.Servers, st)
+	}
+	if len(serials) > 1 {
+		s.remark("The name servers hold %d different versions of the zone; a change may still be on its way.", len(serials))
+	}
+	for _, f := range answer.Failed() {
+		s.remark("%s does not answer for the zone (%s); until it does, checks are inconclusive.", f.Server, f.Status)
+	}
+}
+
+func (s *Survey) exploreRecords(ctx context.Context, kit *verify.Kit) {
+	sets := make([]*RecordSet, len(surveyTypes))
+	var wg sync.WaitGroup
+	for i, t := range surveyTypes {
+		wg.Go(func() {
+			answer, err := kit.DNS.Ask(ctx, s.Hostname, t)
+			if err != nil || answer == nil {
+				return
+			}
+			usable := answer.Usable()
+			if len(usable) == 0 {
+				return
+			}
+			_, agreed := answer.Agreed()
+			set := &RecordSet{Type: miekg.TypeToString[t], Agreed: agreed}
+			for _, r := range usable[0].Records {
+				if r.Type == t {
+					set.Values = append(set.Values, recordText(r))
+				}
+			}
+			if len(set.Values) > 0 {
+				sets[i] = set
+			}
+		})
+	}
+	wg.Wait()
+	for _, set := range sets {
+		if set != nil {
+			s.Records = append(s.Records, *set)
+		}
+	}
+}
+
+// recordText is the data of a record without its owner, TTL and class.
+func recordText(r dns.Record) string {
+	if r.Type == miekg.TypeTXT {
+		return clean(r.TXT(), 160)
+	}
+	fields := strings.SplitN(r.Text, "\t", 5)
+	return clean(fields[len(fields)-1], 160)
+}
+
+func (s *Survey) exploreWeb(ctx context.Context, kit *verify.Kit) {
+	schemes := []string{"https", "http"}
+	found := make([][]WebState, len(schemes))
+	var wg sync.WaitGroup
+	for i, scheme := range schemes {
+		wg.Go(func() {
+			url := kit.Web.URLFor(scheme, s.Hostname, 0, "/")
+			for _, f := range kit.Web.FetchEach(ctx, web.Request{URL: url, MaxBody: 64 << 10}) {
+				found[i] = append(found[i], webState(url, f))
+			}
+		})
+	}
+	wg.Wait()
+	for _, f := range found {
+		s.Web = append(s.Web, f...)
+	}
+}
+
+func webState(url string, f *web.Fetch) WebState {
+	st := WebState{URL: url, Status: f.Status}
+	first, last := f.Hops[0], f.Hops[len(f.Hops)-1]
+	if first.Addr != (netip.Addr{}) {
+		st.Addr = first.Addr.String()
+	}
+	if last.URL != url {
+		st.FinalURL = clean(last.URL, 160)
+	}
+	if first.TLS != nil {
+		st.TLS = first.TLS.Version
+	}
+	if f.Err != nil {
+		st.Error = string(f.Err.Kind)
+		if f.Err.Addr.IsValid() {
+			st.Addr = f.Err.Addr.String()
+		}
+	}
+	return st
+}
+
+// judgeMethods says which methods could work, from what was seen.
+func (s *Survey) judgeMethods(ctx context.Context, kit *verify.Kit, host zonehold.Hostname) {
+	claim := verify.Claim{Hostname: host, Profile: zonehold.ProfileZonehold}
+	if tokens, err := zonehold.NewTokens(claim.Profile, ""); err == nil {
+		claim.Tokens = tokens
+	}
+	alias := s.aliasAtLabel(ctx, kit)
+	answersWeb, answersPage := false, false
+	for _, w := range s.Web {
+		if w.Error == "" {
+			answersWeb = true
+			answersPage = answersPage || w.Status == 200
+		}
+	}
+	for _, m := range verify.Methods() {
+		ch := m.Challenge(kit, claim)
+		st := MethodState{Method: m.Name(), Works: ch.Applicable, Reason: ch.Reason, Covers: ch.Covers}
+		switch {
+		case !ch.Applicable:
+		case !s.Delegated:
+			st.Works, st.Reason = false, "no name server is in charge of the name"
+		case m.Name() == zonehold.MethodDNSTXT && alias != "":
+			st.Works, st.Reason = false, "an alias to "+alias+" stands where the record would go"
+		case ch.File != nil && !answersWeb, ch.Tag != nil && !answersWeb:
+			st.Works, st.Reason = false, "no web server answers at the name"
+		case ch.Tag != nil && !answersPage:
+			st.Works, st.Reason = false, "the home page does not answer with status 200"
+		}
+		s.Methods = append(s.Methods, st)
+	}
+}
+
+// aliasAtLabel is the target of a CNAME at the challenge's own name, if any.
+func (s *Survey) aliasAtLabel(ctx context.Context, kit *verify.Kit) string {
+	if !s.Delegated {
+		return ""
+	}
+	name, err := challengeName(s.Hostname)
+	if err != nil {
+		return ""
+	}
+	answer, err := kit.DNS.Ask(ctx, name, miekg.TypeCNAME)
+	if err != nil || answer == nil {
+		return ""
+	}
+	for _, sa := range answer.Usable() {
+		for _, r := range sa.Records {
+			if r.Type == miekg.TypeCNAME {
+				return clean(r.Target, 100)
+			}
+		}
+	}
+	return ""
+}
+
+func zoneName(name string) string {
+	if name == "" {
+		return "the root zone"
+	}
+	return name
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return clean(err.Error(), 160)
+}

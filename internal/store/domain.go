@@ -1,0 +1,291 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/problem"
+)
+
+// Domain is a domain with what is kept beside it.
+type Domain struct {
+	zonehold.Domain
+	Problem   *problem.Problem // of the last finished attempt, nil if none
+	DNSHost   json.RawMessage  // of the last attempt that knew it; nil if none
+	BasicUser string
+	DeletedAt time.Time // zero: live
+
+	sealedPassword []byte
+}
+
+const domainColumns = `domains.id, domains.account_id, domains.hostname, domains.scheme, domains.port,
+	domains.profile, domains.tokens, domains.generation, domains.version, domains.state, domains.state_since,
+	domains.verified_at, domains.method, domains.assurance, domains.covers, domains.next_check_at,
+	domains.grace_ends_at, domains.last_attempt_id, domains.discovery_enabled, domains.tags, domains.problem,
+	domains.dns_host, domains.basic_user, domains.basic_password, domains.created_at, domains.updated_at,
+	domains.deleted_at`
+
+func scanDomain(row scanner) (*Domain, error) {
+	var (
+		d                                                                        Domain
+		tokens, tags, cause, host                                                string
+		since, verified, next, grace, created, updated, deleted, discovery, port int64
+	)
+	err := row.Scan(&d.ID, &d.AccountID, &d.Hostname, &d.Scheme, &port, &d.Profile, &tokens, &d.Generation,
+		&d.Version, &d.State, &since, &verified, &d.Method, &d.Assurance, &d.Covers, &next, &grace,
+		&d.LastAttemptID, &discovery, &tags, &cause, &host, &d.BasicUser, &d.sealedPassword, &created, &updated,
+		&deleted)
+	if err != nil {
+		return nil, err
+	}
+	d.Port = uint16(port) //nolint:gosec // was one
+	d.DiscoveryEnabled = discovery != 0
+	d.StateSince, d.VerifiedAt = fromMicros(since), fromMicros(verified)
+	d.NextCheckAt, d.GraceEndsAt = fromMicros(next), fromMicros(grace)
+	d.CreatedAt, d.UpdatedAt, d.DeletedAt = fromMicros(created), fromMicros(updated), fromMicros(deleted)
+	if host != "" {
+		d.DNSHost = json.RawMessage(host)
+	}
+	if err := fromJSON(tokens, &d.Tokens); err != nil {
+		return nil, err
+	}
+	if err := fromJSON(tags, &d.Tags); err != nil {
+		return nil, err
+	}
+	return &d, fromJSON(cause, &d.Problem)
+}
+
+func passwordPlace(domainID string) string { return "domains.basic_password/" + domainID }
+
+// BasicPassword decrypts the password for HTTP basic authentication.
+func (s *Store) BasicPassword(d *Domain) (string, error) {
+	text, err := s.vault.unseal(passwordPlace(d.ID), d.sealedPassword)
+	return text, doing("reading the basic-auth password", err)
+}
+
+// SetBasicPassword encrypts a new password into d; "" removes it.
+func (s *Store) SetBasicPassword(d *Domain, password string) (err error) {
+	d.sealedPassword, err = s.vault.seal(passwordPlace(d.ID), password)
+	return doing("keeping the basic-auth password", err)
+}
+
+// DomainByID finds a live domain of the account, or ErrNotFound.
+func (s *Store) DomainByID(ctx context.Context, accountID, id string) (*Domain, error) {
+	d, err := scanDomain(s.r.QueryRowContext(ctx, "SELECT "+domainColumns+
+		" FROM domains WHERE id = $1 AND account_id = $2 AND deleted_at = 0", Text(id), accountID))
+	return d, missing("finding a domain", err)
+}
+
+// DomainByName finds the account's live claim on a name: the one without a
+// scheme if there is one, else the oldest. ErrNotFound: none.
+func (s *Store) DomainByName(ctx context.Context, accountID string, name zonehold.Hostname) (*Domain, error) {
+	d, err := scanDomain(s.r.QueryRowContext(ctx, "SELECT "+domainColumns+` FROM domains
+		WHERE account_id = $1 AND hostname = $2 AND deleted_at = 0
+		ORDER BY CASE WHEN scheme = '' THEN 0 ELSE 1 END, port, created_at, id LIMIT 1`,
+		accountID, string(name)))
+	return d, missing("finding a domain", err)
+}
+
+// DomainByHost finds the account's live claim on exactly that scheme, name
+// and port, or ErrNotFound.
+func (s *Store) DomainByHost(ctx context.Context, accountID, scheme string, name zonehold.Hostname, port uint16) (*Domain, error) {
+	return domainByHost(ctx, s.r, accountID, scheme, name, port)
+}
+
+// DomainByHost is the same inside the transaction.
+func (tx *Tx) DomainByHost(ctx context.Context, accountID, scheme string, name zonehold.Hostname, port uint16) (*Domain, error) {
+	return domainByHost(ctx, tx.q, accountID, scheme, name, port)
+}
+
+func domainByHost(ctx context.Context, q conn, accountID, scheme string, name zonehold.Hostname, port uint16) (*Domain, error) {
+	d, err := scanDomain(q.QueryRowContext(ctx, "SELECT "+domainColumns+` FROM domains
+		WHERE account_id = $1 AND hostname = $2 AND scheme = $3 AND port = $4 AND deleted_at = 0`,
+		accountID, string(name), scheme, int64(port)))
+	return d, missing("finding a domain", err)
+}
+
+// DomainsByID reads domains of any account, deleted ones too.
+func (s *Store) DomainsByID(ctx context.Context, ids []string) (map[string]*Domain, error) {
+	return domainsByID(ctx, s.r, ids, "")
+}
+
+// LockDomains reads domains of any account, deleted ones too, and keeps other
+// transactions from changing them. Domains are locked before accounts.
+func (tx *Tx) LockDomains(ctx context.Context, ids []string) (map[string]*Domain, error) {
+	return domainsByID(ctx, tx.q, ids, tx.s.forUpdate)
+}
+
+func domainsByID(ctx context.Context, q conn, ids []string, suffix string) (map[string]*Domain, error) {
+	out := make(map[string]*Domain, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	rows, err := q.QueryContext(ctx, "SELECT "+domainColumns+" FROM domains WHERE id IN "+list(1, len(ids))+
+		" ORDER BY id"+suffix, anys(ids)...)
+	domains, err := collect(rows, err, scanDomain)
+	if err != nil {
+		return nil, fmt.Errorf("reading domains: %w", err)
+	}
+	for _, d := range domains {
+		out[d.ID] = d
+	}
+	return out, nil
+}
+
+// LockNames locks the live claims of all accounts on the names, and returns
+// them. With it, "verified by somebody else" is decided by one at a time.
+func (tx *Tx) LockNames(ctx context.Context, names []string) ([]*Domain, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.q.QueryContext(ctx, "SELECT "+domainColumns+" FROM domains WHERE deleted_at = 0 AND hostname IN "+
+		list(1, len(names))+" ORDER BY id"+tx.s.forUpdate, anys(names)...)
+	out, err := collect(rows, err, scanDomain)
+	return out, doing("reading claims on a name", err)
+}
+
+// CountDomains counts the account's live domains.
+func (tx *Tx) CountDomains(ctx context.Context, accountID string) (n int, err error) {
+	err = tx.q.QueryRowContext(ctx, "SELECT count(*) FROM domains WHERE account_id = $1 AND deleted_at = 0",
+		accountID).Scan(&n)
+	return n, doing("counting domains", err)
+}
+
+// InsertDomain adds a domain and its tokens. ErrExists: the account has it.
+func (tx *Tx) InsertDomain(ctx context.Context, d *Domain) error {
+	if d.sealedPassword == nil {
+		d.sealedPassword = []byte{}
+	}
+	args := append([]any{d.ID, d.AccountID, string(d.Hostname), micros(d.CreatedAt)}, d.mutable()...)
+	_, err := tx.q.ExecContext(ctx, `INSERT INTO domains (id, account_id, hostname, created_at,
+		`+strings.Join(mutableColumns, ", ")+`) VALUES `+values(1, make([]string, len(args))...), args...)
+	if taken(err) {
+		return ErrExists
+	}
+	if err != nil {
+		return fmt.Errorf("storing a domain: %w", err)
+	}
+	return tx.insertClaimTokens(ctx, d)
+}
+
+var mutableColumns = []string{
+	"scheme", "port", "profile", "tokens", "generation", "version", "state", "state_since", "verified_at",
+	"method", "assurance", "covers", "next_check_at", "grace_ends_at", "last_attempt_id", "discovery_enabled",
+	"tags", "problem", "dns_host", "basic_user", "basic_password", "updated_at", "deleted_at",
+}
+
+func (d *Domain) mutable() []any {
+	tags := d.Tags
+	if tags == nil {
+		tags = []string{}
+	}
+	cause := ""
+	if d.Problem != nil {
+		cause = toJSON(d.Problem)
+	}
+	return []any{d.Scheme, int64(d.Port), string(d.Profile), toJSON(d.Tokens), d.Generation, d.Version,
+		string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method), string(d.Assurance),
+		string(d.Covers), micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID, flag(d.DiscoveryEnabled),
+		toJSON(tags), Text(cause), Text(string(d.DNSHost)), Text(d.BasicUser), d.sealedPassword,
+		micros(d.UpdatedAt), micros(d.DeletedAt)}
+}
+
+// UpdateDomain writes every field of a domain that LockDomains returned,
+// counting its version up. ErrExists: the account has another claim on the
+// same host and port.
+func (tx *Tx) UpdateDomain(ctx context.Context, d *Domain) error {
+	d.Version++
+	args := d.mutable()
+	sets := make([]string, len(mutableColumns))
+	for i, c := range mutableColumns {
+		sets[i] = fmt.Sprintf("%s = $%d", c, i+1)
+	}
+	_, err := tx.q.ExecContext(ctx, "UPDATE domains SET "+strings.Join(sets, ", ")+
+		fmt.Sprintf(" WHERE id = $%d", len(args)+1), append(args, d.ID)...)
+	if taken(err) {
+		return ErrExists
+	}
+	return doing("storing a domain", err)
+}
+
+// UpdateVerdicts writes what a finished check changes, for domains that
+// LockDomains returned, counting their versions up.
+func (tx *Tx) UpdateVerdicts(ctx context.Context, domains []*Domain) error {
+	if len(domains) == 0 {
+		return nil
+	}
+	args := make([]any, 0, len(domains)*13)
+	for _, d := range domains {
+		d.Version++
+		cause := ""
+		if d.Problem != nil {
+			cause = Text(toJSON(d.Problem))
+		}
+		args = append(args, d.ID, string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method),
+			string(d.Assurance), string(d.Covers), micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID,
+			cause, Text(string(d.DNSHost)), micros(d.UpdatedAt))
+	}
+	_, err := tx.q.ExecContext(ctx, `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance, v_covers,
+			v_next, v_grace, v_last, v_problem, v_host, v_updated) AS (VALUES `+
+		values(len(domains), "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT",
+			"TEXT", "TEXT", "BIGINT")+`)
+		UPDATE domains SET version = version + 1, state = v_state, state_since = v_since, verified_at = v_verified,
+			method = v_method, assurance = v_assurance, covers = v_covers, next_check_at = v_next,
+			grace_ends_at = v_grace, last_attempt_id = v_last, problem = v_problem, dns_host = v_host,
+			updated_at = v_updated
+		FROM v WHERE id = v_id`, args...)
+	return doing("storing verdicts", err)
+}
+
+// SetNextCheck plans the next scheduled check.
+func (tx *Tx) SetNextCheck(ctx context.Context, ids []string, at time.Time) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.q.ExecContext(ctx, "UPDATE domains SET next_check_at = $1 WHERE id IN "+list(2, len(ids)),
+		append([]any{micros(at)}, anys(ids)...)...)
+	return doing("planning checks", err)
+}
+
+// DueDomains lists live domains whose next check is due, most overdue first.
+func (s *Store) DueDomains(ctx context.Context, now time.Time, limit int) ([]*Domain, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT "+domainColumns+` FROM domains
+		WHERE deleted_at = 0 AND next_check_at > 0 AND next_check_at <= $1
+		ORDER BY next_check_at LIMIT $2`, micros(now), limit)
+	out, err := collect(rows, err, scanDomain)
+	return out, doing("listing due domains", err)
+}
+
+// VerifiedClaims lists the verified live claims of all accounts on exactly
+// that scheme, name and port, with their accounts, oldest proof first.
+func (s *Store) VerifiedClaims(ctx context.Context, scheme string, name zonehold.Hostname, port uint16) ([]*Domain, []zonehold.Account, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT "+domainColumns+` FROM domains
+		WHERE hostname = $1 AND scheme = $2 AND port = $3 AND deleted_at = 0 AND state IN ('verified', 'at_risk')
+		ORDER BY verified_at, id LIMIT 1000`, string(name), scheme, int64(port))
+	domains, err := collect(rows, err, scanDomain)
+	if err != nil || len(domains) == 0 {
+		return nil, nil, doing("listing owners", err)
+	}
+	ids := make([]any, len(domains))
+	for i, d := range domains {
+		ids[i] = d.AccountID
+	}
+	rows, err = s.r.QueryContext(ctx, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+list(1, len(ids)), ids...)
+	found, err := collect(rows, err, scanAccount)
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing owners: %w", err)
+	}
+	byID := make(map[string]zonehold.Account, len(found))
+	for _, a := range found {
+		byID[a.ID] = a
+	}
+	accounts := make([]zonehold.Account, len(domains))
+	for i, d := range domains {
+		accounts[i] = byID[d.AccountID]
+	}
+	return domains, accounts, nil
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zonehold/zonehold"
+)
+
+// LockAccount locks an account's row until the end of the transaction.
+func (tx *Tx) LockAccount(ctx context.Context, id string) error {
+	var got string
+	err := tx.q.QueryRowContext(ctx, "SELECT id FROM accounts WHERE id = $1"+tx.s.forUpdate, id).Scan(&got)
+	return missing("locking an account", err)
+}
+
+// AppendEvents numbers and stores events, in the order given. It locks the
+// accounts until the end of the transaction, so that the order of the numbers
+// is the order of the commits; call it last.
+func (tx *Tx) AppendEvents(ctx context.Context, events []*zonehold.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	count := map[string]int64{}
+	for _, e := range events {
+		count[e.AccountID]++
+	}
+	ids := make([]string, 0, len(count))
+	for id := range count {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	if tx.s.forUpdate != "" && len(ids) > 1 {
+		rows, err := tx.q.QueryContext(ctx, "SELECT id FROM accounts WHERE id IN "+list(1, len(ids))+
+			" ORDER BY id"+tx.s.forUpdate, anys(ids)...)
+		if _, err := collect(rows, err, scanText); err != nil {
+			return fmt.Errorf("locking accounts: %w", err)
+		}
+	}
+	args := make([]any, 0, len(ids)*2)
+	for _, id := range ids {
+		args = append(args, id, count[id])
+	}
+	type last struct {
+		id  string
+		seq int64
+	}
+	rows, err := tx.q.QueryContext(ctx, "WITH v (v_id, v_n) AS (VALUES "+values(len(ids), "TEXT", "BIGINT")+
+		") UPDATE accounts SET event_seq = event_seq + v_n FROM v WHERE id = v_id RETURNING id, event_seq", args...)
+	found, err := collect(rows, err, func(row scanner) (l last, err error) {
+		err = row.Scan(&l.id, &l.seq)
+		return l, err
+	})
+	if err != nil {
+		return fmt.Errorf("numbering events: %w", err)
+	}
+	if len(found) != len(ids) {
+		return fmt.Errorf("numbering events: account: %w", ErrNotFound)
+	}
+	next := map[string]int64{}
+	for _, l := range found {
+		next[l.id] = l.seq - count[l.id]
+	}
+	args = make([]any, 0, len(events)*7)
+	for _, e := range events {
+		next[e.AccountID]++
+		e.Seq = next[e.AccountID]
+		args = append(args, e.AccountID, e.Seq, e.ID, string(e.Type), e.DomainID, Text(string(e.Data)), micros(e.CreatedAt))
+	}
+	_, err = tx.q.ExecContext(ctx, `INSERT INTO events (account_id, seq, id, type, domain_id, data, created_at) VALUES `+
+		values(len(events), make([]string, 7)...), args...)
+	return doing("storing events", err)
+}
+
+// Events lists the account's events after the event with id after ("": from
+// the first), oldest first. ErrNotFound: no such event.
+func (s *Store) Events(ctx context.Context, accountID, after string, limit int) ([]zonehold.Event, error) {
+	seq := int64(0)
+	if after != "" {
+		err := s.r.QueryRowContext(ctx, "SELECT seq FROM events WHERE id = $1 AND account_id = $2",
+			Text(after), accountID).Scan(&seq)
+		if err != nil {
+			return nil, missing("finding an event", err)
+		}
+	}
+	rows, err := s.r.QueryContext(ctx, `SELECT id, account_id, seq, type, domain_id, created_at, data FROM events
+		WHERE account_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, accountID, seq, limit)
+	out, err := collect(rows, err, func(row scanner) (e zonehold.Event, err error) {
+		var (
+			created int64
+			data    string
+		)
+		err = row.Scan(&e.ID, &e.AccountID, &e.Seq, &e.Type, &e.DomainID, &created, &data)
+		e.CreatedAt, e.Data = fromMicros(created), []byte(data)
+		return e, err
+	})
+	return out, doing("listing events", err)
+}
+
+// Prune deletes events and idempotency keys older than the given times.
+func (s *Store) Prune(ctx context.Context, events, keys time.Time) error {
+	if _, err := s.w.ExecContext(ctx, "DELETE FROM events WHERE created_at < $1", micros(events)); err != nil {
+		return fmt.Errorf("deleting old events: %w", err)
+	}
+	_, err := s.w.ExecContext(ctx, "DELETE FROM idempotency WHERE created_at < $1", micros(keys))
+	return doing("deleting old idempotency keys", err)
+}

@@ -1,0 +1,119 @@
+package problem
+
+import "strings"
+
+// Bounds of what is quoted from outside (threat T15; ux section 3.2).
+const (
+	maxShown   = 160 // characters of any fact in a text
+	maxGot     = 100 // characters of FactGot in a text
+	maxCommand = 600 // bytes of a fact in a command; a cut one would mislead
+)
+
+func cleanFacts(facts Facts) Facts {
+	out := make(Facts, len(facts))
+	for k, v := range facts {
+		limit := maxShown
+		if k == FactGot {
+			limit = maxGot
+		}
+		out[k] = Clean(v, limit)
+	}
+	return out
+}
+
+// fill expands a text sentence by sentence and leaves out those that need a
+// missing fact.
+func fill(text string, facts Facts) string {
+	var out []string
+	for _, s := range sentences(text) {
+		if s, ok := expand(s, facts); ok {
+			out = append(out, s)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// sentences splits after a full stop, question mark or exclamation mark that
+// a space follows. Templates have no other use for that.
+func sentences(text string) []string {
+	var out []string
+	start := 0
+	for i := 0; i+1 < len(text); i++ {
+		if strings.IndexByte(".!?", text[i]) >= 0 && text[i+1] == ' ' {
+			out = append(out, text[start:i+1])
+			start = i + 2
+		}
+	}
+	if start < len(text) {
+		out = append(out, text[start:])
+	}
+	return out
+}
+
+// expand replaces placeholders in one pass, so that a brace in a fact stays a
+// brace. It reports false when a fact is missing.
+func expand(template string, facts Facts) (string, bool) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String(), true
+		}
+		key, after, _ := strings.Cut(rest, "}")
+		value := facts[key]
+		if value == "" {
+			return "", false
+		}
+		b.WriteString(value)
+		template = after
+	}
+}
+
+// command expands a shell command word by word and quotes what came from
+// outside. It is empty when a fact is missing, too long, or would be read as
+// an option. "@{server}" is optional: without it the question goes to the
+// person's own resolver, which then has to recurse.
+func command(template string, facts Facts) string {
+	words := strings.Fields(template)
+	out := words[:0:0]
+	for _, word := range words {
+		if !strings.Contains(word, "{") {
+			out = append(out, word)
+			continue
+		}
+		var raw Facts = make(Facts)
+		for k, v := range facts {
+			if strings.Contains(word, "{"+k+"}") && len(v) <= maxCommand {
+				raw[k] = Clean(v, maxCommand)
+			}
+		}
+		text, ok := expand(word, raw)
+		if !ok && strings.HasPrefix(word, "@") {
+			continue
+		}
+		if !ok || word[0] == '{' && strings.IndexByte("-+@", text[0]) >= 0 {
+			return ""
+		}
+		out = append(out, ShellQuote(text))
+	}
+	if strings.Contains(template, " @{server}") && !strings.Contains(strings.Join(out, " "), " @") {
+		for i, word := range out {
+			if word == "+norecurse" {
+				out = append(out[:i], out[i+1:]...)
+				break
+			}
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// ShellQuote returns s as one word of a POSIX shell: as it is if it holds
+// nothing special, in single quotes otherwise.
+func ShellQuote(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

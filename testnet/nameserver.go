@@ -1,0 +1,94 @@
+package testnet
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"github.com/miekg/dns"
+)
+
+// NameServer is one server of one zone.
+type NameServer struct {
+	zone *Zone
+	box  *box
+
+	// Guarded by net.mu.
+	only   map[rrKey][]dns.RR // overrides; empty slice: nothing there
+	serial uint32             // 0: the zone's
+
+	own   atomic.Pointer[view]
+	fault atomic.Pointer[faultState]
+}
+
+// Name of the server, without the final dot.
+func (s *NameServer) Name() string { return trimDot(s.box.name.String()) }
+
+// Zone that this server serves.
+func (s *NameServer) Zone() *Zone { return s.zone }
+
+// Only replaces what this server alone holds at name and type. Values are as
+// in Add; without any, this server holds nothing there.
+func (s *NameServer) Only(name, rtype string, values ...string) {
+	key, rrs, err := s.zone.parse(name, rtype, values)
+	if err != nil {
+		panic(fmt.Sprintf("testnet: %s: %v", s.Name(), err))
+	}
+	s.zone.net.mu.Lock()
+	defer s.zone.net.mu.Unlock()
+	if s.only == nil {
+		s.only = make(map[rrKey][]dns.RR)
+	}
+	s.only[key] = rrs
+	s.zone.changed()
+}
+
+// AddOnly adds a record to what this server alone holds at name and type.
+func (s *NameServer) AddOnly(name, rtype string, value ...string) {
+	key, rrs, err := s.zone.parse(name, rtype, value)
+	if err != nil {
+		panic(fmt.Sprintf("testnet: %s: %v", s.Name(), err))
+	}
+	s.zone.net.mu.Lock()
+	defer s.zone.net.mu.Unlock()
+	if s.only == nil {
+		s.only = make(map[rrKey][]dns.RR)
+	}
+	if _, ok := s.only[key]; !ok {
+		s.only[key] = slices.Clone(s.zone.data[key])
+	}
+	s.only[key] = append(s.only[key], rrs...)
+	s.zone.changed()
+}
+
+// Same ends all differences of this server.
+func (s *NameServer) Same() {
+	s.zone.net.mu.Lock()
+	defer s.zone.net.mu.Unlock()
+	s.only, s.serial = nil, 0
+	s.zone.changed()
+}
+
+// SetSerial makes this server show another SOA serial, as a secondary does
+// that lags behind. 0: the zone's.
+func (s *NameServer) SetSerial(serial uint32) {
+	s.zone.net.mu.Lock()
+	defer s.zone.net.mu.Unlock()
+	s.serial = serial
+	s.zone.drop()
+}
+
+// Addr is the server's first public address, with port 53.
+func (s *NameServer) Addr() netip.AddrPort { return s.Addrs()[0] }
+
+// Addrs are all public addresses of the server, with port 53.
+func (s *NameServer) Addrs() []netip.AddrPort {
+	s.zone.net.mu.RLock()
+	defer s.zone.net.mu.RUnlock()
+	var out []netip.AddrPort
+	for _, a := range s.box.addrs {
+		out = append(out, netip.AddrPortFrom(a, 53))
+	}
+	return out
+}

@@ -1,0 +1,437 @@
+package verify
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	miekg "github.com/miekg/dns"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/problem"
+)
+
+// dnsTXT looks for the secret in a TXT record.
+type dnsTXT struct{}
+
+var _ Method = dnsTXT{}
+
+func (dnsTXT) Name() zonehold.Method { return zonehold.MethodDNSTXT }
+
+func (dnsTXT) Challenge(_ *Kit, c Claim) zonehold.Challenge {
+	ch, p, ok := newChallenge(zonehold.MethodDNSTXT, c, c.Tokens.TXT)
+	if ok {
+		recordChallenge(&ch, c, "TXT", p.TXTName(c.Hostname), p.TXTValue(c.Tokens.TXT))
+	}
+	return ch
+}
+
+func (m dnsTXT) Check(ctx context.Context, kit *Kit, c Claim) Result {
+	ch := m.Challenge(kit, c)
+	if !ch.Applicable {
+		return notApplicable(ch, c)
+	}
+	if kit.DNS == nil {
+		return noProbe(ch, c, "a DNS resolver")
+	}
+	r := Result{Method: m.Name()}
+	lookup, err := kit.DNS.Lookup(ctx, ch.Record.Name, miekg.TypeTXT)
+	if lookup != nil && len(lookup.Hops) > 0 {
+		r.Evidence.Lookups = []*dns.Lookup{lookup}
+	}
+	want := TXTValue{Profile: c.Profile, Token: ch.Token}
+	r.judgeTXT(ctx, kit, ch, c, want, lookup, err)
+	if r.Outcome == zonehold.OutcomeVerified {
+		r.controlTXT(ctx, kit, ch, c, want, lookup.Hops[0])
+	}
+	return finish(ctx, r)
+}
+
+func (r *Result) judgeTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, c Claim, want TXTValue, lookup *dns.Lookup, err error) {
+	facts := func() problem.Facts {
+		f := ChallengeFacts(ch, c)
+		if len(r.Evidence.Lookups) > 0 {
+			f = ZoneFacts(f, r.Evidence.Lookups[0].Final().Zone)
+			f[problem.FactName] = ch.Record.Name
+		}
+		return f
+	}
+	if lookup == nil || len(lookup.Hops) == 0 {
+		if err == nil {
+			err = dns.ErrNoServers
+		}
+		r.Outcome, r.Problem = walkFailure(ctx, err, facts())
+		return
+	}
+	if out, f := judgeChain(ctx, kit, lookup, facts); f != nil {
+		r.Outcome, r.Problem = out, f
+		return
+	}
+	last := lookup.Final()
+	t := count(last, func(sa *dns.ServerAnswer) bool {
+		for i := range sa.Records {
+			if rec := &sa.Records[i]; rec.Type == miekg.TypeTXT && want.Matches(rec.TXT()) != NoMatch {
+				return true
+			}
+		}
+		return false
+	})
+	switch {
+	case t.proved(kit.Nameservers):
+		r.Outcome = zonehold.OutcomeVerified
+		r.Notes = append(r.Notes, valueNotes(t.have, want, facts)...)
+		r.Notes = append(r.Notes, serverNotes(last, &t, facts)...)
+		if len(t.failed) > 0 {
+			r.Notes = append(r.Notes, *judgeFailures(t.failed, facts()))
+		}
+		if len(t.lack) > 0 || differ(t.have) {
+			r.Notes = append(r.Notes, *disagreement(&t, facts()))
+		}
+	case t.missing(kit.Nameservers):
+		r.Outcome = zonehold.OutcomeAbsent
+		r.Problem = &Finding{"dns_record_missing", facts()}
+		if got, n := gotTXT(t.lack); n > 0 {
+			r.Outcome = zonehold.OutcomeMismatch
+			r.Problem = &Finding{"dns_value_mismatch", with(facts(), problem.FactGot, got, problem.FactCount, strconv.Itoa(n))}
+		}
+		r.Notes = append(r.Notes, serverNotes(last, &t, facts)...)
+	default:
+		r.Outcome, r.Problem = undecided(last, &t, facts())
+		r.Notes = append(r.Notes, serverNotes(last, &t, facts)...)
+	}
+}
+
+// undecided explains why the servers as a whole gave no answer.
+func undecided(a *dns.Answer, t *tally, f problem.Facts) (zonehold.Outcome, *Finding) {
+	switch {
+	case len(t.have) > 0 && len(t.lack) > 0:
+		return zonehold.OutcomeInconclusive, disagreement(t, f)
+	case len(t.failed) > 0:
+		out := zonehold.OutcomeInconclusive
+		if onlyForbidden(t) {
+			out = zonehold.OutcomeRefused
+		}
+		return out, judgeFailures(t.failed, f)
+	}
+	// Nothing but servers that this machine has no way to.
+	f = with(f, problem.FactDetail, "this machine has no route to any name server of "+zoneTitle(a))
+	return zonehold.OutcomeInconclusive, &Finding{"verifier_fault", f}
+}
+
+func onlyForbidden(t *tally) bool {
+	if len(t.have)+len(t.lack) > 0 {
+		return false
+	}
+	for i := range t.failed {
+		if t.failed[i].Status != dns.StatusForbidden {
+			return false
+		}
+	}
+	return true
+}
+
+func zoneTitle(a *dns.Answer) string {
+	if a.Zone == nil || a.Zone.Name == "" {
+		return "the zone"
+	}
+	return a.Zone.Name
+}
+
+// judgeChain looks at the aliases on the way: every server has to send us the
+// same way. It returns nil when the last answer decides.
+func judgeChain(ctx context.Context, kit *Kit, lookup *dns.Lookup, facts func() problem.Facts) (zonehold.Outcome, *Finding) {
+	for _, hop := range lookup.Hops[:len(lookup.Hops)-1] {
+		target := aliasTarget(hop)
+		t := count(hop, func(sa *dns.ServerAnswer) bool { return sa.Kind == dns.KindAlias && answerTarget(sa) == target })
+		if !t.proved(kit.Nameservers) {
+			f := with(facts(), problem.FactTarget, target)
+			return undecided(hop, &t, f)
+		}
+	}
+	if lookup.ChainErr != nil {
+		f := with(facts(), problem.FactTarget, lookup.Final().Name)
+		if t := aliasTarget(lookup.Final()); t != "" {
+			f[problem.FactTarget] = t
+		}
+		out, finding := walkFailure(ctx, lookup.ChainErr, f)
+		if finding.Code == "domain_not_registered" {
+			// It is the alias that leads nowhere, not the claimed name.
+			finding.Code = "dns_cname_target_stale"
+		}
+		return out, finding
+	}
+	return "", nil
+}
+
+// aliasTarget is where the first usable answer of a hop points.
+func aliasTarget(a *dns.Answer) string {
+	for i := range a.Servers {
+		if sa := &a.Servers[i]; sa.Status == dns.StatusOK && sa.Kind == dns.KindAlias {
+			return answerTarget(sa)
+		}
+	}
+	return ""
+}
+
+func answerTarget(sa *dns.ServerAnswer) string {
+	for i := range sa.Records {
+		if t := sa.Records[i].Type; t == miekg.TypeCNAME || t == miekg.TypeDNAME {
+			return sa.Records[i].Target
+		}
+	}
+	return ""
+}
+
+// disagreement names the servers that have the proof and those that lack it.
+func disagreement(t *tally, f problem.Facts) *Finding {
+	var have, lack []string
+	for i := range t.have {
+		have = appendNew(have, t.have[i].Server)
+	}
+	for i := range t.lack {
+		lack = appendNew(lack, t.lack[i].Server)
+	}
+	f = with(f, problem.FactServers, strings.Join(have, ", "), problem.FactMissingServers, strings.Join(lack, ", "))
+	if len(lack) > 0 {
+		f[problem.FactServer] = lack[0]
+		if got, n := gotTXT(t.lack); n > 0 {
+			f[problem.FactGot] = got
+		}
+	}
+	return &Finding{"dns_nameservers_disagree", f}
+}
+
+// differ reports whether usable answers hold different records.
+func differ(answers []dns.ServerAnswer) bool {
+	for i := 1; i < len(answers); i++ {
+		a, b := answers[0].Records, answers[i].Records
+		if len(a) != len(b) {
+			return true
+		}
+		for j := range a {
+			if a[j].Type != b[j].Type || a[j].Target != b[j].Target || a[j].TXT() != b[j].TXT() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// gotTXT quotes the first TXT value found, with the number of values.
+func gotTXT(answers []dns.ServerAnswer) (string, int) {
+	for i := range answers {
+		first, n := "", 0
+		for j := range answers[i].Records {
+			if rec := &answers[i].Records[j]; rec.Type == miekg.TypeTXT {
+				if n == 0 {
+					first = rec.TXT()
+				}
+				n++
+			}
+		}
+		if n > 0 {
+			return first, n
+		}
+	}
+	return "", 0
+}
+
+// valueNotes are the oddities of the records that prove the claim.
+func valueNotes(have []dns.ServerAnswer, want TXTValue, facts func() problem.Facts) []Finding {
+	if len(have) == 0 {
+		return nil
+	}
+	var notes []Finding
+	recs := have[0].Records
+	alike, matched := 0, -1
+	for i := range recs {
+		if recs[i].Type != miekg.TypeTXT {
+			continue
+		}
+		v := recs[i].TXT()
+		if want.sameFamily(v) {
+			alike++
+		}
+		switch m := want.Matches(v); {
+		case m == ExactMatch && (matched < 0 || want.Matches(recs[matched].TXT()) != ExactMatch), m == TrimmedMatch && matched < 0:
+			matched = i
+		}
+	}
+	if matched < 0 {
+		return nil
+	}
+	rec := &recs[matched]
+	if want.Matches(rec.TXT()) == TrimmedMatch {
+		notes = append(notes, Finding{"dns_value_whitespace", with(facts(), problem.FactGot, rec.TXT())})
+	}
+	if len(rec.Strings) > 1 {
+		// Long values have to be split; a short one was split by somebody.
+		notes = append(notes, Finding{"dns_value_split_long", with(facts(), problem.FactGot, strings.Join(rec.Strings, " | "), problem.FactCount, strconv.Itoa(len(rec.Strings)))})
+	}
+	if alike > 1 {
+		notes = append(notes, Finding{"dns_many_values", with(facts(), problem.FactCount, strconv.Itoa(alike))})
+	}
+	return notes
+}
+
+// controlTXT asks one server for a random sibling of the name (threat T25). A
+// wildcard that carries our own secret still proves control; it is noted.
+func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, c Claim, want TXTValue, hop *dns.Answer) {
+	control := askControl(ctx, kit, hop)
+	if control == nil {
+		return
+	}
+	r.Evidence.Control = control
+	for i := range control.Servers {
+		sa := &control.Servers[i]
+		if sa.Status != dns.StatusOK || sa.Kind != dns.KindData && sa.Kind != dns.KindAlias {
+			continue
+		}
+		same := sa.Kind == dns.KindAlias && answerTarget(sa) == aliasTarget(hop) && aliasTarget(hop) != ""
+		for j := range sa.Records {
+			same = same || sa.Records[j].Type == miekg.TypeTXT && want.Matches(sa.Records[j].TXT()) != NoMatch
+		}
+		if same {
+			f := ZoneFacts(ChallengeFacts(ch, c), hop.Zone)
+			f[problem.FactWhere] = control.Name
+			r.Notes = append(r.Notes, Finding{"dns_wildcard_answers", f})
+		}
+	}
+}
+
+// askControl asks one server of the hop's zone the hop's question for a random
+// sibling name; another one if that does not answer. It returns nil when the
+// name has no sibling in its zone.
+func askControl(ctx context.Context, kit *Kit, hop *dns.Answer) *dns.Answer {
+	if hop.Zone == nil || hop.Name == hop.Zone.Name {
+		return nil
+	}
+	name := dns.RandomSibling(hop.Name)
+	if name == "" || len(name) > maxName || !strings.HasSuffix(name, "."+hop.Zone.Name) && hop.Zone.Name != "" {
+		return nil
+	}
+	out := &dns.Answer{Name: name, Type: hop.Type, Zone: hop.Zone, Security: dns.SecurityIndeterminate}
+	for i := range hop.Servers {
+		sa := &hop.Servers[i]
+		if sa.Status != dns.StatusOK || !sa.Addr.IsValid() {
+			continue
+		}
+		got := kit.DNS.AskServer(ctx, hop.Zone, sa.Server, sa.Addr.Addr(), name, hop.Type)
+		out.Servers = append(out.Servers, got)
+		if got.Status == dns.StatusOK || len(out.Servers) == 3 {
+			break
+		}
+	}
+	return out
+}
+
+// Match says how well a value fits.
+type Match int
+
+const (
+	NoMatch      Match = iota
+	TrimmedMatch       // only after outer white space or a byte order mark was taken off
+	ExactMatch
+)
+
+// TXTValue compares the values of TXT records with the one that proves a
+// claim.
+type TXTValue struct {
+	Profile zonehold.ProfileName
+	Token   string
+}
+
+// Matches compares in constant time. Outer white space, a byte order mark and
+// zero-width spaces do not matter: panels add them, and nobody can forge a
+// secret by them.
+func (w TXTValue) Matches(value string) Match {
+	if w.equal(value) {
+		return ExactMatch
+	}
+	if t := TrimInvisible(value); t != value && w.equal(t) {
+		return TrimmedMatch
+	}
+	return NoMatch
+}
+
+func (w TXTValue) equal(value string) bool {
+	p, ok := zonehold.ProfileByName(w.Profile)
+	if !ok || w.Token == "" {
+		return false
+	}
+	if zonehold.EqualToken(value, p.TXTValue(w.Token)) {
+		return true
+	}
+	return p.TXT.KeyValue && zonehold.EqualToken(tokenOf(value), w.Token)
+}
+
+// tokenOf reads "token=<t>" or a bare "<t>", the form of RFC draft
+// domain-verification-techniques section 5.1.2: space separated key=value,
+// keys in any case, token first, at most one.
+func tokenOf(value string) string {
+	first, rest, _ := strings.Cut(value, " ")
+	key, token, keyed := strings.Cut(first, "=")
+	if !keyed {
+		if rest != "" {
+			return ""
+		}
+		return first
+	}
+	if !strings.EqualFold(key, "token") || strings.Contains(token, "=") {
+		return ""
+	}
+	for _, pair := range strings.Fields(rest) {
+		key, _, ok := strings.Cut(pair, "=")
+		if !ok || key == "" || strings.EqualFold(key, "token") {
+			return ""
+		}
+	}
+	return token
+}
+
+// sameFamily reports whether a value is a proof of the same kind, for any
+// claim: at the name of a site many other services leave records.
+func (w TXTValue) sameFamily(value string) bool {
+	p, ok := zonehold.ProfileByName(w.Profile)
+	if !ok {
+		return false
+	}
+	if p.TXT.KeyValue {
+		return true // the label is ours alone
+	}
+	prefix := strings.TrimSuffix(p.TXTValue(w.Token), w.Token)
+	v := TrimInvisible(value)
+	return len(v) >= len(prefix) && strings.EqualFold(v[:len(prefix)], prefix)
+}
+
+// TrimInvisible cuts white space of every kind, byte order marks and
+// zero-width characters off both ends. strings.TrimSpace alone leaves the
+// last two.
+func TrimInvisible(s string) string {
+	for {
+		t := strings.TrimSpace(s)
+		if r, n := utf8.DecodeRuneInString(t); invisible(r) {
+			t = t[n:]
+		}
+		if r, n := utf8.DecodeLastRuneInString(t); invisible(r) {
+			t = t[:len(t)-n]
+		}
+		// A panel that writes Latin-1 sends a bare A0 for a hard space.
+		t = strings.Trim(t, "\x00")
+		t = strings.TrimSuffix(strings.TrimPrefix(t, "\xa0"), "\xa0")
+		if t == s {
+			return s
+		}
+		s = t
+	}
+}
+
+func invisible(r rune) bool {
+	switch r {
+	case '\ufeff', '\u200b', '\u200c', '\u200d', '\u2060', '\u00ad', '\u200e', '\u200f':
+		return true
+	}
+	return false
+}

@@ -1,0 +1,231 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// MetaPlace says where in a page a tag stands.
+type MetaPlace string
+
+const (
+	PlaceHead     MetaPlace = "head"     // a direct child of html > head: the only place that counts
+	PlaceBody     MetaPlace = "body"     // anywhere in the body, or nested in the head
+	PlaceNoscript MetaPlace = "noscript" // inside noscript
+	PlaceTemplate MetaPlace = "template" // inside template
+	PlaceForeign  MetaPlace = "foreign"  // inside svg or math
+	PlaceComment  MetaPlace = "comment"  // in a comment
+	PlaceText     MetaPlace = "text"     // in the text of a title, script, style, textarea or the like
+)
+
+// MetaTag is a meta element, or what looks like one where none can be.
+type MetaTag struct {
+	Key     string // the attribute that names it: "name", "property", "itemprop", "http-equiv" or ""
+	Name    string // its value, as written
+	Content string // of content
+	Value   string // of value, an attribute that meta does not have
+	Place   MetaPlace
+}
+
+// Named reports whether the tag has that name, as HTML compares the names of
+// metadata: without regard to ASCII case.
+func (t MetaTag) Named(name string) bool {
+	return t.Key == "name" && strings.EqualFold(strings.Trim(t.Name, htmlSpace), name)
+}
+
+// MetaPage is what a page says in its meta elements.
+type MetaPage struct {
+	Tags []MetaTag // in document order, at most maxMetaTags
+	// HeadEnded is false when the page stopped, or was cut, inside its head.
+	HeadEnded bool
+	// Err says why only the part of the page up to the end of its head was
+	// read: nesting beyond what any page needs.
+	Err error
+}
+
+const (
+	htmlSpace   = " \t\r\n\f"
+	maxMetaTags = 1000
+	bom         = "\xef\xbb\xbf"
+)
+
+// ParseMeta reads the meta elements of a page by the HTML5 rules (threat
+// T32): what a person sees in the source is not what counts, a stray element
+// in the head ends it. The page is UTF-8, or UTF-16 with a byte order mark.
+func ParseMeta(ctx context.Context, page []byte) *MetaPage {
+	page = decodeUTF16(page)
+	out := new(MetaPage)
+	lower := asciiLower(page)
+	out.HeadEnded = bytes.Contains(lower, []byte("</head")) || bytes.Contains(lower, []byte("<body"))
+	doc, err := html.Parse(&ctxReader{ctx: ctx, r: bytes.NewReader(page)})
+	if err != nil {
+		// The parser gives up on absurd nesting; such a body need not hide a
+		// good head.
+		out.Err = err
+		end := bytes.Index(lower, []byte("</head"))
+		if end < 0 || ctx.Err() != nil {
+			return out
+		}
+		doc, err = html.Parse(&ctxReader{ctx: ctx, r: bytes.NewReader(page[:end])})
+		if err != nil {
+			return out
+		}
+	}
+	for n := range doc.Descendants() {
+		if len(out.Tags) >= maxMetaTags {
+			break
+		}
+		switch n.Type {
+		case html.ElementNode:
+			if n.DataAtom == atom.Meta || n.Data == "meta" {
+				t := metaTag(n.Attr)
+				t.Place = placeOf(n)
+				out.Tags = append(out.Tags, t)
+			}
+		case html.CommentNode:
+			out.Tags = appendRawMeta(out.Tags, n.Data, PlaceComment)
+		case html.TextNode:
+			place := PlaceText
+			if p := n.Parent; p != nil && p.DataAtom == atom.Noscript {
+				place = PlaceNoscript
+			}
+			out.Tags = appendRawMeta(out.Tags, n.Data, place)
+		}
+	}
+	return out
+}
+
+// Head returns the contents of the tags of that name that count.
+func (p *MetaPage) Head(name string) []string {
+	var out []string
+	for _, t := range p.Tags {
+		if t.Place == PlaceHead && t.Named(name) {
+			out = append(out, t.Content)
+		}
+	}
+	return out
+}
+
+func metaTag(attrs []html.Attribute) MetaTag {
+	var t MetaTag
+	var seen = map[string]bool{}
+	for _, a := range attrs {
+		if a.Namespace != "" || seen[a.Key] {
+			continue // the first of two equal attributes counts
+		}
+		seen[a.Key] = true
+		switch a.Key {
+		case "name":
+			t.Key, t.Name = "name", a.Val
+		case "property", "itemprop", "http-equiv":
+			if t.Key == "" {
+				t.Key, t.Name = a.Key, a.Val
+			}
+		case "content":
+			t.Content = a.Val
+		case "value":
+			t.Value = a.Val
+		}
+	}
+	return t
+}
+
+// placeOf tells where an element stands. Only html > head > meta counts.
+func placeOf(n *html.Node) MetaPlace {
+	head := n.Parent
+	if n.Namespace == "" && head != nil && head.Type == html.ElementNode && head.DataAtom == atom.Head && head.Namespace == "" {
+		if root := head.Parent; root != nil && root.DataAtom == atom.Html && root.Parent != nil && root.Parent.Type == html.DocumentNode {
+			return PlaceHead
+		}
+	}
+	if n.Namespace != "" {
+		return PlaceForeign
+	}
+	for a := range n.Ancestors() {
+		switch {
+		case a.DataAtom == atom.Template:
+			return PlaceTemplate
+		case a.DataAtom == atom.Noscript:
+			return PlaceNoscript
+		case a.Namespace != "":
+			return PlaceForeign
+		}
+	}
+	return PlaceBody
+}
+
+// appendRawMeta finds what looks like a meta element in plain text. It serves
+// diagnosis only.
+func appendRawMeta(tags []MetaTag, text string, place MetaPlace) []MetaTag {
+	if !strings.Contains(strings.ToLower(text), "<meta") {
+		return tags
+	}
+	z := html.NewTokenizer(strings.NewReader(text))
+	for len(tags) < maxMetaTags {
+		switch z.Next() {
+		case html.ErrorToken:
+			return tags
+		case html.StartTagToken, html.SelfClosingTagToken:
+			tok := z.Token()
+			if tok.DataAtom == atom.Meta {
+				t := metaTag(tok.Attr)
+				t.Place = place
+				tags = append(tags, t)
+			}
+		}
+	}
+	return tags
+}
+
+// decodeUTF16 turns a page with a UTF-16 byte order mark into UTF-8.
+func decodeUTF16(b []byte) []byte {
+	if len(b) < 2 {
+		return b
+	}
+	var hi, lo int
+	switch {
+	case b[0] == 0xfe && b[1] == 0xff:
+		hi, lo = 0, 1
+	case b[0] == 0xff && b[1] == 0xfe:
+		hi, lo = 1, 0
+	default:
+		return b
+	}
+	b = b[2:]
+	units := make([]uint16, 0, len(b)/2)
+	for ; len(b) >= 2; b = b[2:] {
+		units = append(units, uint16(b[hi])<<8|uint16(b[lo]))
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+// asciiLower folds ASCII letters only, so that offsets stay those of b.
+func asciiLower(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		out[i] = c
+	}
+	return out
+}
+
+// ctxReader makes a parser stop when its time is over.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *ctxReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
