@@ -163,7 +163,7 @@ func (a *Auth) Issue(ctx context.Context, accountID, name string, scopes []zoneh
 	text := newToken()
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	t := store.Token{
-		ID: newID("tok_", now), AccountID: accountID, Name: name, Prefix: text[:shownChars],
+		ID: zonehold.NewID(zonehold.PrefixToken), AccountID: accountID, Name: name, Prefix: text[:shownChars],
 		Hash: hash(text), Scopes: scopes, CreatedAt: now,
 	}
 	if err := a.store.InsertToken(ctx, t); err != nil {

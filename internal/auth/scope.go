@@ -8,11 +8,6 @@ import (
 	"github.com/zonehold/zonehold"
 )
 
-// Scopes returns every scope in documentation order.
-func Scopes() []zonehold.Scope {
-	return []zonehold.Scope{zonehold.ScopeDomainsRead, zonehold.ScopeDomainsWrite, zonehold.ScopeChecksRun, zonehold.ScopeAdmin}
-}
-
 // DefaultScopes are those of a token made without any: all but admin.
 func DefaultScopes() []zonehold.Scope {
 	return []zonehold.Scope{zonehold.ScopeDomainsRead, zonehold.ScopeDomainsWrite, zonehold.ScopeChecksRun}
@@ -25,8 +20,8 @@ func ParseScopes(items ...string) ([]zonehold.Scope, error) {
 	for _, item := range items {
 		for _, word := range strings.FieldsFunc(item, func(r rune) bool { return r == ',' || r == ' ' }) {
 			s := zonehold.Scope(word)
-			if !slices.Contains(Scopes(), s) {
-				return nil, fmt.Errorf("%w: %.40q is not a scope; use %s", ErrInvalid, word, join(Scopes()))
+			if !s.Valid() {
+				return nil, fmt.Errorf("%w: %.40q is not a scope; use %s", ErrInvalid, word, join(zonehold.Scopes()))
 			}
 			if !slices.Contains(out, s) {
 				out = append(out, s)

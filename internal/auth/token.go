@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"strings"
-	"time"
 )
 
 // A token is "zhp_" and 40 characters of lower-case base32: 168 random bits
@@ -56,11 +55,3 @@ func WellFormed(token string) bool {
 }
 
 func hash(token string) [32]byte { return sha256.Sum256([]byte(token)) }
-
-// newID makes a time-sortable id: 48 bits of milliseconds and 77 random bits.
-func newID(prefix string, at time.Time) string {
-	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:8], uint64(at.UnixMilli())<<16)
-	_, _ = rand.Read(raw[6:])
-	return prefix + encoding.EncodeToString(raw[:])[:25]
-}
