@@ -13,7 +13,7 @@ import (
 
 // Domain is an account's claim on a hostname.
 type Domain struct {
-	ID              string     `json:"id" doc:"dom_…" example:"dom_01jd2w7h3gk8r5t9x4c6n0v2ma"`
+	ID              string     `json:"id" doc:"dom_…" example:"dom_06c4b1q2v8h3k5n7p9r1s3t5u0"`
 	Hostname        string     `json:"hostname" doc:"lower-case A-labels" example:"example.com"`
 	HostnameUnicode string     `json:"hostname_unicode" doc:"the same name for people" example:"example.com"`
 	Scheme          *string    `json:"scheme" doc:"http or https; null: both"`
@@ -102,7 +102,7 @@ type Problem struct {
 
 // Attempt is one check of one challenge, or of every applicable one.
 type Attempt struct {
-	ID         string     `json:"id" example:"att_01jd2w7h3gk8r5t9x4c6n0v2ma"`
+	ID         string     `json:"id" example:"att_06c4b1q2v8h3k5n7p9r1s3t5u0"`
 	DomainID   string     `json:"domain_id"`
 	Method     *string    `json:"method" doc:"null: every applicable method, still undecided"`
 	Trigger    string     `json:"trigger" doc:"create, request, schedule or page"`
@@ -155,7 +155,7 @@ type Entry struct {
 
 // Event is one row of the account's history.
 type Event struct {
-	ID        string          `json:"id" example:"evt_01jd2w7h3gk8r5t9x4c6n0v2ma"`
+	ID        string          `json:"id" example:"evt_06c4b1q2v8h3k5n7p9r1s3t5u0"`
 	Seq       int64           `json:"seq" doc:"ordered and without gaps within the account"`
 	Type      string          `json:"type" example:"domain.verified"`
 	Timestamp time.Time       `json:"timestamp"`
@@ -165,7 +165,7 @@ type Event struct {
 
 // Token is an API token; its text is shown only when it is made.
 type Token struct {
-	ID         string     `json:"id" example:"tok_aaxq3k5zj7m2n4p6r7s2t3v5x"`
+	ID         string     `json:"id" example:"tok_06c4b1q2v8h3k5n7p9r1s3t5u0"`
 	Name       string     `json:"name"`
 	Prefix     string     `json:"prefix" doc:"the first characters, to recognise it"`
 	Scopes     []string   `json:"scopes"`
