@@ -72,7 +72,7 @@ func (m dnsCNAME) Check(ctx context.Context, kit *Kit, c Claim) Result {
 		for i := range t.lack {
 			if got := cnameAt(&t.lack[i]); got != "" {
 				r.Outcome = zonehold.OutcomeMismatch
-				r.Problem = &Finding{"cname_wrong_target", with(facts(), problem.FactGot, got)}
+				r.Problem = &Finding{"cname_wrong_target", with(facts(), problem.FactGot, got, problem.FactTarget, got)}
 				break
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -43,9 +44,9 @@ func urlFor(kit *Kit, scheme string, c Claim, path string) string {
 	return scheme + "://" + string(c.Hostname) + port + path
 }
 
-// Request is the fetch of url as a check makes it.
-func (c Claim) Request(url string) web.Request {
-	return web.Request{URL: url, ExtraPort: c.Port, BasicUser: c.BasicUser, BasicPassword: c.BasicPassword}
+// Request is the fetch of a URL as a check makes it.
+func (c Claim) Request(u string) web.Request {
+	return web.Request{URL: u, ExtraPort: c.Port, BasicUser: c.BasicUser, BasicPassword: c.BasicPassword}
 }
 
 // webCheck is what differs between the methods that fetch.
@@ -72,20 +73,20 @@ func (w webCheck) run(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 	r := Result{Method: ch.Method}
 	urls := c.URLs(kit, w.path)
 	var tries []try
-	for i, url := range urls {
-		t := w.one(ctx, kit, c, ch, url, len(urls)-i, &r.Evidence)
+	for i, u := range urls {
+		t := w.one(ctx, kit, c, ch, u, len(urls)-i, &r.Evidence)
 		tries = append(tries, t)
 		if t.outcome == zonehold.OutcomeVerified {
 			r.Outcome, r.Notes = t.outcome, t.notes
 			for _, earlier := range tries[:i] {
 				if earlier.fetch.Status != 0 {
-					f := with(ChallengeFacts(ch, c), problem.FactURL, earlier.fetch.Hops[0].URL, problem.FactFinalURL, url, problem.FactStatus, strconv.Itoa(earlier.fetch.Status))
+					f := with(ChallengeFacts(ch, c), problem.FactURL, earlier.fetch.Hops[0].URL, problem.FactWhere, u, problem.FactStatus, strconv.Itoa(earlier.fetch.Status))
 					r.Notes = append(r.Notes, Finding{"http_https_differ", f})
 				}
 			}
 			return r
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || t.hopeless() {
 			break
 		}
 	}
@@ -109,10 +110,10 @@ func (w webCheck) run(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 }
 
 // one asks one URL, and its decoy when the answer is right.
-func (w webCheck) one(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challenge, url string, left int, ev *Evidence) try {
+func (w webCheck) one(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challenge, u string, left int, ev *Evidence) try {
 	ctx, cancel := shareOf(ctx, left)
 	defer cancel()
-	f := kit.Web.Fetch(ctx, c.Request(url))
+	f := kit.Web.Fetch(ctx, c.Request(u))
 	ev.Fetches = append(ev.Fetches, f)
 	facts := FetchFacts(ChallengeFacts(ch, c), f)
 	t := try{fetch: f}
@@ -131,7 +132,7 @@ func (w webCheck) one(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 	if w.soft == nil {
 		return t
 	}
-	scheme, _, _ := strings.Cut(url, "://")
+	scheme, _, _ := strings.Cut(u, "://")
 	path := web.RandomLike(w.path)
 	decoy := kit.Web.Fetch(ctx, c.Request(urlFor(kit, scheme, c, path)))
 	ev.Decoys = append(ev.Decoys, decoy)
@@ -160,6 +161,18 @@ func shareOf(ctx context.Context, left int) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
 }
 
+// hopeless reports whether another scheme would meet the same end.
+func (t try) hopeless() bool {
+	if t.fetch.Err == nil || len(t.fetch.Hops) > 1 {
+		return false
+	}
+	switch t.fetch.Err.Kind {
+	case web.KindDNS, web.KindNoAddress, web.KindForbiddenAddress, web.KindNoRoute:
+		return true
+	}
+	return false
+}
+
 // telling ranks what was learned: an answer that is nearly right says more
 // than a closed door.
 func telling(t try) int {
@@ -171,11 +184,11 @@ func telling(t try) int {
 		return 9
 	case "file_wrong_content", "meta_missing":
 		return 8
-	case "http_redirected_off_host", "http_redirect_missing_slash":
+	case "http_redirected_off_host", "http_redirect_missing_slash", "http_redirect_invalid":
 		return 7
 	case "http_not_found":
 		return 6
-	case "http_auth_required", "http_blocked_by_bot_protection", "http_geo_blocked", "http_server_error",
+	case "http_auth_required", "http_geo_blocked", "http_server_error",
 		"http_redirect_loop", "http_content_encoding_broken", "http_body_too_large_or_slow":
 		return 5
 	case "tls_failed":
@@ -208,9 +221,7 @@ func couldNotAsk(t try) bool {
 func FetchFacts(f problem.Facts, fetch *web.Fetch) problem.Facts {
 	f[problem.FactURL] = fetch.Hops[0].URL
 	last := fetch.Hops[len(fetch.Hops)-1]
-	if last.URL != f[problem.FactURL] {
-		f[problem.FactFinalURL] = last.URL
-	}
+	f[problem.FactFinalURL] = last.URL
 	if last.Addr.IsValid() {
 		f[problem.FactAddress] = last.Addr.String()
 	}
@@ -225,6 +236,9 @@ func FetchFacts(f problem.Facts, fetch *web.Fetch) problem.Facts {
 		if last.Location != "" && fetch.Err != nil {
 			chain = append(chain, last.Location)
 			f[problem.FactTarget] = last.Location
+			if to, err := url.Parse(last.Location); err == nil && to.Hostname() != "" {
+				f[problem.FactFinalURL], f[problem.FactTarget] = last.Location, to.Hostname()
+			}
 		}
 		f[problem.FactRedirectChain] = strings.Join(chain, " → ")
 	}
@@ -260,18 +274,23 @@ func fetchFailure(ctx context.Context, f *web.Fetch, facts problem.Facts) (zoneh
 		return zonehold.OutcomeInconclusive, &Finding{"http_connect_failed", facts}
 	case web.KindTLS, web.KindTLSName, web.KindTLSExpired, web.KindTLSUntrusted:
 		return zonehold.OutcomeInconclusive, &Finding{"tls_failed", facts}
-	case web.KindHTTPOnHTTPS, web.KindHTTPSOnHTTP, web.KindProtocol:
+	case web.KindProtocol, web.KindHeaderTooLarge:
+		return zonehold.OutcomeInconclusive, &Finding{"http_protocol_error", facts}
+	case web.KindHTTPOnHTTPS, web.KindHTTPSOnHTTP:
 		return zonehold.OutcomeInconclusive, &Finding{"http_port_mixup", facts}
 	case web.KindRedirectMissingSlash:
 		return zonehold.OutcomeRefused, &Finding{"http_redirect_missing_slash", facts}
-	case web.KindRedirectOffSite, web.KindRedirectScheme, web.KindRedirectPort, web.KindRedirectBad:
+	case web.KindRedirectOffSite:
 		return zonehold.OutcomeRefused, &Finding{"http_redirected_off_host", facts}
+	case web.KindRedirectScheme, web.KindRedirectPort, web.KindRedirectBad:
+		facts[problem.FactTarget] = f.Hops[len(f.Hops)-1].Location
+		return zonehold.OutcomeRefused, &Finding{"http_redirect_invalid", facts}
 	case web.KindRedirectLoop, web.KindTooManyRedirects:
 		return zonehold.OutcomeInconclusive, &Finding{"http_redirect_loop", facts}
 	case web.KindEncoding:
 		return zonehold.OutcomeInconclusive, &Finding{"http_content_encoding_broken", facts}
 	}
-	// KindTimeout and KindHeaderTooLarge, and what a later client may add.
+	// KindTimeout, and what a later client may add.
 	return zonehold.OutcomeInconclusive, &Finding{"http_body_too_large_or_slow", facts}
 }
 
@@ -294,8 +313,6 @@ func statusFailure(f *web.Fetch, facts problem.Facts) (zonehold.Outcome, *Findin
 		return zonehold.OutcomeAbsent, &Finding{"http_not_found", facts}
 	case s == 401 || s == 407:
 		return zonehold.OutcomeInconclusive, &Finding{"http_auth_required", facts}
-	case s == 403 || s == 406:
-		return zonehold.OutcomeInconclusive, &Finding{"http_blocked_by_bot_protection", facts}
 	case s == 429 || s == 451:
 		return zonehold.OutcomeInconclusive, &Finding{"http_geo_blocked", facts}
 	case s > 200 && s < 300:

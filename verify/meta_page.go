@@ -84,7 +84,7 @@ func ParseMeta(ctx context.Context, page []byte) *MetaPage {
 		switch n.Type {
 		case html.ElementNode:
 			if n.DataAtom == atom.Meta || n.Data == "meta" {
-				t := metaTag(n.Attr)
+				t := readMeta(n.Attr)
 				t.Place = placeOf(n)
 				out.Tags = append(out.Tags, t)
 			}
@@ -112,7 +112,7 @@ func (p *MetaPage) Head(name string) []string {
 	return out
 }
 
-func metaTag(attrs []html.Attribute) MetaTag {
+func readMeta(attrs []html.Attribute) MetaTag {
 	var t MetaTag
 	var seen = map[string]bool{}
 	for _, a := range attrs {
@@ -174,7 +174,7 @@ func appendRawMeta(tags []MetaTag, text string, place MetaPlace) []MetaTag {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			tok := z.Token()
 			if tok.DataAtom == atom.Meta {
-				t := metaTag(tok.Attr)
+				t := readMeta(tok.Attr)
 				t.Place = place
 				tags = append(tags, t)
 			}

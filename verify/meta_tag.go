@@ -54,8 +54,10 @@ func (m metaTag) Check(ctx context.Context, kit *Kit, c Claim) Result {
 			case len(got) > 0:
 				return nil, zonehold.OutcomeMismatch, &Finding{"meta_value_mismatch", with(facts,
 					problem.FactGot, strings.Join(got, ", "), problem.FactCount, strconv.Itoa(len(got)))}
+			case f.TooLarge && !page.HeadEnded:
+				return nil, zonehold.OutcomeInconclusive, &Finding{"meta_beyond_size_limit", with(facts, problem.FactCount, strconv.Itoa(len(f.Body)))}
 			}
-			return nil, zonehold.OutcomeAbsent, &Finding{"meta_missing", facts}
+			return nil, zonehold.OutcomeAbsent, &Finding{"meta_missing", with(facts, problem.FactDetail, ch.Tag.HTML)}
 		},
 	}
 	return check.run(ctx, kit, c, ch)

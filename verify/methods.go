@@ -117,9 +117,6 @@ func ChallengeFacts(ch zonehold.Challenge, c Claim) problem.Facts {
 		f[problem.FactRelativeName] = ch.Record.RelativeName
 		f[problem.FactType] = ch.Record.Type
 		f[problem.FactExpected] = ch.Record.Value
-		if ch.Record.Type == "CNAME" {
-			f[problem.FactTarget] = ch.Record.Value
-		}
 	case ch.File != nil:
 		f[problem.FactPath] = ch.File.Path
 		f[problem.FactExpected] = ch.File.Content
@@ -129,7 +126,7 @@ func ChallengeFacts(ch zonehold.Challenge, c Claim) problem.Facts {
 	case ch.Tag != nil:
 		f[problem.FactPath] = "/"
 		f[problem.FactName] = ch.Tag.Name
-		f[problem.FactExpected] = ch.Tag.HTML
+		f[problem.FactExpected] = ch.Tag.Content
 	}
 	return f
 }
