@@ -13,8 +13,8 @@ var accounts = []Entry{
 		Found:             "It is not there any more. It was last seen on {old_date} (then it was right).",
 		Fixes: []string{
 			"Put it back before {until} and nothing is lost: {expected}",
-			"Put the record, file or tag back as the challenge shows it, and keep it there.",
 		},
+		Otherwise:     "Put the record, file or tag back as the challenge shows it, and keep it there.",
 		SeeItYourself: showDomain,
 	},
 	{
@@ -26,7 +26,7 @@ var accounts = []Entry{
 		LookedFor:         "No other proved claim on {domain} (as the operator's policy asks)",
 		Found:             "Another account has proved {domain} (its name is not told).",
 		Fixes: []string{
-			"Prove the domain afresh by DNS: a newer proof of the zone wins over an older one after a waiting time.",
+			"Contest the other claim: prove the domain by DNS, and tell the operator of this service.",
 			"If a colleague has it, ask to be given access to that claim.",
 			"Remove records of other claims from the zone that you do not know.",
 		},
@@ -37,7 +37,7 @@ var accounts = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 0,
 		Title:             "The challenge has expired or is paused",
-		Meaning:           "The time for this challenge is over, or it was tried so often without success that automatic checks were stopped. A renewed challenge gets a new value; the old one is accepted for a while beside it.",
+		Meaning:           "The time for this challenge is over, or it was tried so often without success that automatic checks were stopped. A renewed challenge gets a new value.",
 		LookedFor:         "A challenge that is still valid",
 		Found:             "It ended on {until} (no checks since).",
 		Fixes: []string{
@@ -64,13 +64,13 @@ var accounts = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 0,
 		Title:             "The provider does not accept the access token",
-		Meaning:           "The token for the provider's interface has expired, was revoked, or lacks the right to read zones.",
+		Meaning:           "The token for the provider's interface has expired, was revoked, or lacks the right to read zones. Whether the account holds the zone could not be seen.",
 		LookedFor:         "Read access to the zones of the connected account",
 		Found:             `The provider answered "{got}" to the request.`,
 		Fixes: []string{
 			"Create a new token at {provider} with the right to read zones, and connect it again.",
-			"Create a new token with the right to read zones, and connect it again.",
 		},
+		Otherwise:     "Create a new token with the right to read zones, and connect it again.",
 		SeeItYourself: showDomain,
 	},
 	{
@@ -139,8 +139,8 @@ var accounts = []Entry{
 		Found:             "The proof of {where} covers only that name. {detail}",
 		Fixes: []string{
 			"Prove {where} by DNS TXT as well; that covers this name.",
-			"Prove the domain above by DNS TXT, or prove this name by itself.",
 		},
+		Otherwise:     "Prove the domain above by DNS TXT, or prove this name by itself.",
 		SeeItYourself: showDomain,
 	},
 }

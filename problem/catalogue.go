@@ -95,5 +95,4 @@ const (
 	curlHead = "curl -g -sS -D- -o /dev/null {url}"
 
 	fixPanel = "The zone is edited at {provider}: {panel_url}"
-	fixAgain = "Then check again; nothing has to be created anew."
 )

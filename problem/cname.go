@@ -6,14 +6,14 @@ var cname = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The aliases lead in a circle or too far",
-		Meaning:           "The name is an alias of an alias, and so on, without an end within the number of steps that resolvers follow, or back to where it began.",
+		Meaning:           "The name is an alias of an alias, and so on, without an end within the number of steps that resolvers follow, or back to where it began. Nothing can be learnt at such a name.",
 		LookedFor:         lookedDNS,
 		Found:             "The aliases go like this: {redirect_chain}",
 		Fixes: []string{
 			"Let {name} point straight to its final target.",
-			"Delete the alias that leads back, or let the first one point straight to the final target.",
 			fixPanel,
 		},
+		Otherwise:     "Delete the alias that leads back, or let the first one point straight to the final target.",
 		SeeItYourself: "dig {type} {name}",
 	},
 	{
@@ -26,9 +26,9 @@ var cname = []Entry{
 		Found:             "{name} points to {target} (which is not the present target).",
 		Fixes: []string{
 			"Let the CNAME record {name} point to {expected}",
-			"Replace the target by the one that is shown with the challenge now.",
 			fixPanel,
 		},
+		Otherwise:     "Replace the target by the one that is shown with the challenge now.",
 		SeeItYourself: digCNAME,
 	},
 	{
@@ -41,9 +41,10 @@ var cname = []Entry{
 		Found:             "{name} has no CNAME record but the addresses {addresses} instead. {detail}",
 		Fixes: []string{
 			"Switch the proxy or the flattening off for {name} (at Cloudflare: “DNS only”, the grey cloud).",
-			"Switch the proxy or the flattening off for this record, or use the TXT method.",
+			"Or use the TXT method.",
 			fixPanel,
 		},
+		Otherwise:     "Switch the proxy or the flattening off for this record.",
 		SeeItYourself: digCNAME,
 	},
 	{
@@ -56,8 +57,9 @@ var cname = []Entry{
 		Found:             "{name} is the top of the zone {zone} and has no CNAME.",
 		Fixes: []string{
 			"Use the TXT method for {domain} instead.",
-			"Use the TXT method, or the file or meta tag on the web site.",
+			"Or use the file or the meta tag method on the web site.",
 		},
+		Otherwise:     "Use the TXT method instead.",
 		SeeItYourself: digCNAME,
 	},
 	{
@@ -69,10 +71,10 @@ var cname = []Entry{
 		LookedFor:         lookedCNAME,
 		Found:             "{name} points to {target} (the domain stands at its end).",
 		Fixes: []string{
-			"Edit the target and put a dot at its end: {expected}.",
-			"Edit the target of the record and put a dot at its end.",
+			"Edit the target and put a dot at its end, so that the panel does not append the domain: {expected}.",
 			fixPanel,
 		},
+		Otherwise:     "Edit the target of the record and put a dot at its end.",
 		SeeItYourself: digCNAME,
 	},
 	{
@@ -85,9 +87,9 @@ var cname = []Entry{
 		Found:             `{name} points to "{got}" (a web address).`,
 		Fixes: []string{
 			"Edit the target so that it is only the name: {expected}",
-			"Edit the target and leave out https:// and every slash.",
 			fixPanel,
 		},
+		Otherwise:     "Edit the target and leave out https:// and every slash.",
 		SeeItYourself: digCNAME,
 	},
 	{
@@ -114,9 +116,9 @@ var cname = []Entry{
 		Found:             "There is no CNAME record at {name} (asked: {servers}).",
 		Fixes: []string{
 			"Add a CNAME record with the name {name} (in a panel that appends the domain: {relative_name}) and the target {expected}",
-			"Add the CNAME record that is shown with the challenge, then check again.",
 			fixPanel,
 		},
+		Otherwise:     "Add the CNAME record that is shown with the challenge, then check again.",
 		SeeItYourself: digCNAME,
 	},
 	{
@@ -124,14 +126,14 @@ var cname = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The CNAME record points elsewhere",
-		Meaning:           "A CNAME stands at the right name, and its target is not the one of this claim.",
+		Meaning:           "A CNAME stands at the right name, and its target is not the one of this claim. Each claim has a target of its own, so that one record cannot prove two claims.",
 		LookedFor:         lookedCNAME,
 		Found:             "{name} points to {target} on all name servers.",
 		Fixes: []string{
 			"Change the target of {name} to {expected}",
-			"Change the target to the one that is shown with the challenge.",
 			fixPanel,
 		},
+		Otherwise:     "Change the target to the one that is shown with the challenge.",
 		SeeItYourself: digCNAME,
 	},
 }

@@ -26,8 +26,8 @@ var dnsName = []Entry{
 		Found:             "The zone {zone} is served by {servers} (and these do not have the record). The value was seen at {where} instead.",
 		Fixes: []string{
 			"Add the record at {provider}, which serves the zone: {panel_url}",
-			"Add the record at the provider whose name servers are listed at your registrar.",
 		},
+		Otherwise:     "Add the record at the provider whose name servers are listed at your registrar.",
 		SeeItYourself: "dig +short NS {zone}",
 	},
 	{
@@ -40,9 +40,9 @@ var dnsName = []Entry{
 		Found:             "The right value is at {where} and not at the name we look at.",
 		Fixes: []string{
 			"Change the name of the record from {where} to {name} (in a panel that appends the domain: {relative_name}).",
-			"Create the record at the name that is shown with the challenge; the other may be deleted.",
 			fixPanel,
 		},
+		Otherwise:     "Create the record at the name that is shown with the challenge; the other may be deleted.",
 		SeeItYourself: "dig +norecurse {type} {where} @{server}",
 	},
 	{
@@ -58,6 +58,7 @@ var dnsName = []Entry{
 			"If the alias has to stay, use another method, or publish the value at {target} instead.",
 			fixPanel,
 		},
+		Otherwise:     "Delete the alias and add the record there, or use another method.",
 		SeeItYourself: "dig +norecurse CNAME {name} @{server}",
 	},
 	{
@@ -70,9 +71,9 @@ var dnsName = []Entry{
 		Found:             "The right value is at {where} (with the sign in the name).",
 		Fixes: []string{
 			"Edit the record and enter {relative_name} in the name field; if that is @ and the panel does not know it, leave the field empty or enter {domain} there.",
-			"Enter only the label that is shown with the challenge, without http:// and without @.",
 			fixPanel,
 		},
+		Otherwise:     "Enter only the label that is shown with the challenge, without http:// and without @.",
 		SeeItYourself: "dig +norecurse {type} {where} @{server}",
 	},
 	{
@@ -116,8 +117,8 @@ var dnsName = []Entry{
 		Fixes: []string{
 			"Add the record in the zone {zone} on {servers} instead.",
 			"If that zone is not meant to exist, delete its NS records in the zone above.",
-			"Add the record at the provider that serves the lower zone.",
 		},
+		Otherwise:     "Add the record at the provider that serves the lower zone.",
 		SeeItYourself: "dig +norecurse NS {zone} @{server}",
 	},
 	{
@@ -214,9 +215,9 @@ var dnsName = []Entry{
 		Found:             `At {name} stands "{got}" in a record of another type. {detail}`,
 		Fixes: []string{
 			"Delete the record at {name} and create it anew with the type {type} and the same value.",
-			"Create the record with the type that is shown with the challenge.",
 			fixPanel,
 		},
+		Otherwise:     "Create the record with the type that is shown with the challenge.",
 		SeeItYourself: "dig +norecurse ANY {name} @{server}",
 	},
 	{
@@ -229,9 +230,9 @@ var dnsName = []Entry{
 		Found:             "There is no {type} record at {name} (asked: {servers}).",
 		Fixes: []string{
 			"Add a {type} record with the name {name} (in a panel that appends the domain: {relative_name}) and the value {expected}",
-			"Add the record that is shown with the challenge, then check again.",
 			fixPanel,
 		},
+		Otherwise:     "Add the record that is shown with the challenge, then check again.",
 		SeeItYourself: digDNS,
 	},
 }

@@ -54,8 +54,8 @@ var dnsServers = []Entry{
 		Found:             "{servers} answered {status} instead of an authoritative answer.",
 		Fixes: []string{
 			"At your registrar, remove {servers} from the name servers of the domain, or have the zone set up there.",
-			"At your registrar, keep only name servers that serve the zone.",
 		},
+		Otherwise:     "At your registrar, keep only name servers that serve the zone.",
 		SeeItYourself: "dig +norecurse SOA {zone} @{server}",
 	},
 	{
@@ -139,9 +139,9 @@ var dnsServers = []Entry{
 		Found:             "{servers} answered over UDP that the answer is cut, and did not answer over TCP.",
 		Fixes: []string{
 			"Open TCP port 53 of {servers} in the firewall.",
-			"Ask the DNS provider to open TCP port 53.",
 			"Delete records that are no longer needed at the same name, so that the answer gets smaller.",
 		},
+		Otherwise:     "Ask the DNS provider to open TCP port 53.",
 		SeeItYourself: "dig +tcp +norecurse {type} {name} @{server}",
 	},
 	{

@@ -11,9 +11,9 @@ var dnsValue = []Entry{
 		Found:             `The value at {name} is "{got}" with the inner quote marks as part of it.`,
 		Fixes: []string{
 			"Edit the record and remove the quote marks, so that the value is only {expected}",
-			"Edit the record and remove the quote marks from the value.",
 			fixPanel,
 		},
+		Otherwise:     "Edit the record and remove the quote marks from the value.",
 		SeeItYourself: digTXT,
 	},
 	{
@@ -27,8 +27,9 @@ var dnsValue = []Entry{
 		Found:             `The value at {name} is "{got}" (spaces included).`,
 		Fixes: []string{
 			"Edit the record and enter the value without spaces: {expected}",
-			"Edit the record and remove the spaces; copy the value with the copy button instead of by hand.",
+			"Copy the value with the copy button instead of by hand.",
 		},
+		Otherwise:     "Edit the record and remove the spaces.",
 		SeeItYourself: "dig +norecurse +short TXT {name} @{server} | od -c",
 	},
 	{
@@ -36,14 +37,14 @@ var dnsValue = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The value has typographic quote marks",
-		Meaning:           "A word processor, a chat program or a web page turned straight quote marks into curly ones on the way, and they became part of the value.",
+		Meaning:           "A word processor, a chat program or a web page turned straight quote marks into curly ones on the way, and they became part of the value. The value is then another one.",
 		LookedFor:         lookedTXT,
 		Found:             `The value at {name} is "{got}" with curly quote marks as part of it.`,
 		Fixes: []string{
 			"Edit the record and remove the quote marks, so that the value is only {expected}",
-			"Edit the record and remove the quote marks; copy the value straight from the challenge.",
 			fixPanel,
 		},
+		Otherwise:     "Edit the record and remove the quote marks; copy the value straight from the challenge.",
 		SeeItYourself: digTXT,
 	},
 	{
@@ -83,9 +84,9 @@ var dnsValue = []Entry{
 		Found:             `There is the value that was replaced on {old_date} (it begins like this: "{got}").`,
 		Fixes: []string{
 			"Replace the value by the present one: {expected}",
-			"Replace the value by the one that is shown with the challenge now.",
 			fixPanel,
 		},
+		Otherwise:     "Replace the value by the one that is shown with the challenge now.",
 		SeeItYourself: digDNS,
 	},
 	{
@@ -113,9 +114,9 @@ var dnsValue = []Entry{
 		Found:             `The value at {name} is "{got}" (nearly right). {detail}`,
 		Fixes: []string{
 			"Copy the whole value anew: {expected}",
-			"Copy the whole value anew with the copy button, and replace the one in the panel.",
 			fixPanel,
 		},
+		Otherwise:     "Copy the whole value anew with the copy button, and replace the one in the panel.",
 		SeeItYourself: digTXT,
 	},
 	{
@@ -128,9 +129,9 @@ var dnsValue = []Entry{
 		Found:             `The value at {name} is "{got}" and lacks a part of the line.`,
 		Fixes: []string{
 			"Replace the value by the whole line: {expected}",
-			"Copy the whole line that is shown with the challenge, key included.",
 			fixPanel,
 		},
+		Otherwise:     "Copy the whole line that is shown with the challenge, key included.",
 		SeeItYourself: digTXT,
 	},
 	{
@@ -171,9 +172,9 @@ var dnsValue = []Entry{
 		Found:             "There are {count} such records at {name} (one is expected).",
 		Fixes: []string{
 			"Keep the record with the value {expected} and delete the others of this purpose.",
-			"Keep the record that is shown with the challenge and delete the others of this purpose.",
 			fixPanel,
 		},
+		Otherwise:     "Keep the record that is shown with the challenge and delete the others of this purpose.",
 		SeeItYourself: digDNS,
 	},
 	{
@@ -181,13 +182,13 @@ var dnsValue = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "A placeholder was entered in place of the value",
-		Meaning:           "The value is a piece of an instruction, such as <token> or example.com, that stands for the real value.",
+		Meaning:           "The value is a piece of an instruction, such as <token> or example.com, that stands for the real value. The real value is different for each claim.",
 		LookedFor:         lookedDNS,
 		Found:             `There is "{got}" (a placeholder).`,
 		Fixes: []string{
 			"Replace it by your own value: {expected}",
-			"Replace it by the value that is shown with the challenge.",
 		},
+		Otherwise:     "Replace it by the value that is shown with the challenge.",
 		SeeItYourself: digDNS,
 	},
 	{
@@ -210,14 +211,14 @@ var dnsValue = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The record is there with another value",
-		Meaning:           "A TXT record of this purpose stands at the right name, and its value is not the one of this claim, nor like it.",
+		Meaning:           "A TXT record of this purpose stands at the right name, and its value is not the one of this claim, nor like it. Values of other services may stay where they are.",
 		LookedFor:         lookedTXT,
 		Found:             `The value at {name} is "{got}" on all name servers.`,
 		Fixes: []string{
 			"Replace the value, or add a second TXT record, with {expected}",
-			"Replace the value by the one that is shown with the challenge.",
 			fixPanel,
 		},
+		Otherwise:     "Replace the value by the one that is shown with the challenge.",
 		SeeItYourself: digTXT,
 	},
 }

@@ -75,34 +75,27 @@ func expand(template string, facts Facts) (string, bool) {
 // an option. "@{server}" is optional: without it the question goes to the
 // person's own resolver, which then has to recurse.
 func command(template string, facts Facts) string {
-	words := strings.Fields(template)
-	out := words[:0:0]
-	for _, word := range words {
-		if !strings.Contains(word, "{") {
-			out = append(out, word)
-			continue
+	raw := make(Facts, len(facts))
+	for k, v := range facts {
+		if len(v) <= maxCommand {
+			raw[k] = Clean(v, maxCommand)
 		}
-		var raw Facts = make(Facts)
-		for k, v := range facts {
-			if strings.Contains(word, "{"+k+"}") && len(v) <= maxCommand {
-				raw[k] = Clean(v, maxCommand)
-			}
-		}
-		text, ok := expand(word, raw)
-		if !ok && strings.HasPrefix(word, "@") {
-			continue
-		}
-		if !ok || word[0] == '{' && strings.IndexByte("-+@", text[0]) >= 0 {
-			return ""
-		}
-		out = append(out, ShellQuote(text))
 	}
-	if strings.Contains(template, " @{server}") && !strings.Contains(strings.Join(out, " "), " @") {
-		for i, word := range out {
-			if word == "+norecurse" {
-				out = append(out[:i], out[i+1:]...)
-				break
+	var out []string
+	for _, word := range strings.Fields(template) {
+		switch {
+		case word == "+norecurse" && raw[FactServer] == "":
+		case !strings.Contains(word, "{"):
+			out = append(out, word)
+		default:
+			text, ok := expand(word, raw)
+			if !ok && word[0] == '@' {
+				continue
 			}
+			if !ok || word[0] == '{' && strings.IndexByte("-+@", text[0]) >= 0 {
+				return ""
+			}
+			out = append(out, ShellQuote(text))
 		}
 	}
 	return strings.Join(out, " ")

@@ -8,7 +8,7 @@ var httpContent = []Entry{
 		Title:             "The file is not there",
 		Meaning:           "The web server answers and says that there is no such file. It lies in another folder, has another name (a second ending, a copy's “(1)”, other capitals), or was not uploaded to this server.",
 		LookedFor:         lookedFile,
-		Found:             "{final_url} answered with status {status}. A file with nearly this name is at {where} (but the name has to be exact).",
+		Found:             "{final_url} answered with status {status} to us. A file with nearly this name is at {where} (but the name has to be exact).",
 		Fixes: []string{
 			"Put the file at exactly {path} below the root folder of the site.",
 			"Rename {where} to the exact name.",
@@ -77,7 +77,7 @@ var httpContent = []Entry{
 		WhoActs:           WebHost,
 		RetryAfterSeconds: 120,
 		Title:             "The answer is compressed in a way that cannot be undone",
-		Meaning:           "The server says that the content is compressed and it is not, or it is compressed twice, or by a method that was not asked for.",
+		Meaning:           "The server says that the content is compressed and it is not, or it is compressed twice, or by a method that was not asked for. What the file says cannot be read then.",
 		LookedFor:         lookedFile,
 		Found:             "The content of {final_url} could not be unpacked. {detail}",
 		Fixes: []string{
@@ -91,13 +91,13 @@ var httpContent = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 300,
 		Title:             "A cache in front of the site serves an older copy",
-		Meaning:           "The answer comes from the cache of a CDN or proxy, and with a different query the origin serves something newer.",
+		Meaning:           "The answer comes from the cache of a CDN or proxy, and with a different query the origin serves something newer. The change is there but not yet visible.",
 		LookedFor:         lookedFile,
 		Found:             "{final_url} came from a cache ({detail}).",
 		Fixes: []string{
 			"Purge the cache of {product} for {path} and check again.",
-			"Purge the cache for the path of the proof and check again.",
 		},
+		Otherwise:     "Purge the cache for the path of the proof and check again.",
 		SeeItYourself: curlHead,
 	},
 	{
@@ -105,7 +105,7 @@ var httpContent = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 120,
 		Title:             "Not every server of the site has the file",
-		Meaning:           "The same address sometimes has the file and sometimes not: several servers stand behind it, and the file was put on one of them, or on the test system.",
+		Meaning:           "The same address sometimes has the file and sometimes not: several servers stand behind it, and the file was put on one of them, or on the test system. Which server answers changes from request to request.",
 		LookedFor:         lookedFile,
 		Found:             "Asked several times, the answers differ: {addresses}",
 		Fixes: []string{
@@ -139,14 +139,14 @@ var httpContent = []Entry{
 			"Serve the file {path} as a plain small file.",
 			"Look why the server is slow to answer at this address.",
 		},
-		SeeItYourself: "curl -g -sS -o /dev/null -w %{size_download}_bytes_in_%{time_total}_s {url}",
+		SeeItYourself: "time curl -g -sS -o /dev/null {url}",
 	},
 	{
 		Code:              "file_wrong_content",
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The file has another content",
-		Meaning:           "The file is there and its content is not the one of this claim: it is of another account, an older one, or another file altogether.",
+		Meaning:           "The file is there and its content is not the one of this claim: it is of another account, an older one, or another file altogether. Only the exact content of this claim proves it.",
 		LookedFor:         lookedFile,
 		Found:             `{final_url} contains "{got}" instead.`,
 		Fixes: []string{

@@ -26,8 +26,8 @@ var httpReach = []Entry{
 		Fixes: []string{
 			"Let the web server listen on the IPv6 address {address} with the same content.",
 			"Correct the AAAA record of {domain} or delete it, if the server has no IPv6.",
-			"Let IPv6 and IPv4 lead to the same server.",
 		},
+		Otherwise:     "Let IPv6 and IPv4 lead to the same server.",
 		SeeItYourself: "curl -g -6 -sS -D- {url}",
 	},
 	{
@@ -40,8 +40,8 @@ var httpReach = []Entry{
 		Found:             "The addresses answer like this: {addresses}",
 		Fixes: []string{
 			"Publish the file on the server at {address} too, or remove that address from the DNS.",
-			"Put the same content on every server, or remove the addresses of servers that are no longer in use.",
 		},
+		Otherwise:     "Put the same content on every server, or remove the addresses of servers that are no longer in use.",
 		SeeItYourself: curlURL,
 	},
 	{
@@ -63,7 +63,7 @@ var httpReach = []Entry{
 		WhoActs:           WebHost,
 		RetryAfterSeconds: 120,
 		Title:             "The secure connection failed",
-		Meaning:           "The server speaks TLS, and its certificate or its settings are not right: expired, made for another name, not signed by a known authority, or an old version of TLS.",
+		Meaning:           "The server speaks TLS, and its certificate or its settings are not right: expired, made for another name, not signed by a known authority, or an old version of TLS. No page is read over a connection whose other end is not known.",
 		LookedFor:         "A valid certificate for {domain} over TLS 1.2 or newer",
 		Found:             "The handshake with {address} (port of {url}) failed. Reason: {detail}",
 		Fixes: []string{
@@ -90,7 +90,7 @@ var httpReach = []Entry{
 		WhoActs:           WebHost,
 		RetryAfterSeconds: 120,
 		Title:             "The server does not speak HTTP properly",
-		Meaning:           "Something answered that is not an HTTP answer, or whose header is broken or larger than 64 KiB.",
+		Meaning:           "Something answered that is not an HTTP answer, or whose header is broken or larger than 64 KiB. A program other than a web server may listen there.",
 		LookedFor:         lookedWeb,
 		Found:             "The answer at {url} could not be read: {detail}",
 		Fixes: []string{
@@ -108,9 +108,9 @@ var httpReach = []Entry{
 		Found:             "The redirects lead to {final_url} (another site). The way there: {redirect_chain}",
 		Fixes: []string{
 			"Let the web server answer {path} itself with status 200, before any redirect.",
-			"Exclude the path of the proof from the redirect rule.",
 			"If you own the site that answers, claim that one: {target}",
 		},
+		Otherwise:     "Exclude the path of the proof from the redirect rule.",
 		SeeItYourself: curlHead,
 	},
 	{
@@ -118,7 +118,7 @@ var httpReach = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "A slash is missing in a redirect rule",
-		Meaning:           "The redirect glues the path to the host name, as in https://www.example.com.well-known/…, because the target of the rule lacks its final slash.",
+		Meaning:           "The redirect glues the path to the host name, as in https://www.example.com.well-known/…, because the target of the rule lacks its final slash. That is another host, which does not exist or belongs to somebody else.",
 		LookedFor:         lookedWeb,
 		Found:             "The redirect leads to {final_url} (host and path run together).",
 		Fixes: []string{
@@ -164,8 +164,9 @@ var httpReach = []Entry{
 		Found:             "{final_url} answered with status {status} and asks for credentials.",
 		Fixes: []string{
 			"Exempt the path {path} from the password.",
-			"Exempt the path of the proof from the password, or store the user name and password of the site with the domain.",
+			"Or store the user name and password of the site with the domain.",
 		},
+		Otherwise:     "Exempt the path of the proof from the password.",
 		SeeItYourself: curlHead,
 	},
 	{
@@ -178,9 +179,9 @@ var httpReach = []Entry{
 		Found:             "{final_url} answered with status {status} from {product} (not from your site).",
 		Fixes: []string{
 			"In the settings of {product} add a rule that lets requests for {path} through.",
-			"Add a rule to the protection that lets the path of the proof, or the user agent of this service, through.",
 			"Or use the DNS TXT method, which the protection does not touch.",
 		},
+		Otherwise:     "Add a rule to the protection that lets the path of the proof, or the user agent of this service, through.",
 		SeeItYourself: curlHead,
 	},
 	{
@@ -188,13 +189,14 @@ var httpReach = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 600,
 		Title:             "The site refuses the place from which the check comes",
-		Meaning:           "The site answers others and refuses us: it blocks by country or network, or has counted too many requests.",
+		Meaning:           "The site answers others and refuses us: it blocks by country or network, or has counted too many requests. Visitors elsewhere may not notice anything.",
 		LookedFor:         lookedWeb,
 		Found:             "{final_url} answered with status {status} here. {detail}",
 		Fixes: []string{
 			"Exempt the path {path} from the block.",
-			"Exempt the path of the proof from blocking by country and from rate limits, or use the DNS TXT method.",
+			"Or use the DNS TXT method.",
 		},
+		Otherwise:     "Exempt the path of the proof from blocking by country and from rate limits.",
 		SeeItYourself: curlHead,
 	},
 	{
@@ -221,8 +223,8 @@ var httpReach = []Entry{
 		Found:             `{final_url} shows the default page of {product} (not your site).`,
 		Fixes: []string{
 			"Set up a virtual host for {domain} on the web server.",
-			"Set up the site for this name on the server, or correct the port forwarding or the address in the DNS.",
 		},
+		Otherwise:     "Set up the site for this name on the server, or correct the port forwarding or the address in the DNS.",
 		SeeItYourself: curlURL,
 	},
 	{
@@ -230,7 +232,7 @@ var httpReach = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The site is not published yet, or is in maintenance",
-		Meaning:           "A page such as “coming soon” or “under maintenance” answers for every address of the site.",
+		Meaning:           "A page such as “coming soon” or “under maintenance” answers for every address of the site. The file or tag cannot be seen behind it.",
 		LookedFor:         lookedWeb,
 		Found:             "{final_url} answered with status {status} and such a page.",
 		Fixes: []string{

@@ -20,7 +20,7 @@ var mail = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 0,
 		Title:             "This name has no registration data of its own",
-		Meaning:           "Only registered domains have WHOIS or RDAP data, not subdomains; and some registries publish no mail addresses at all.",
+		Meaning:           "Only registered domains have WHOIS or RDAP data, not subdomains; and some registries publish no mail addresses at all. The method cannot work for this name.",
 		LookedFor:         "The registration of {domain} (RDAP or WHOIS)",
 		Found:             "There is none with a mail address for this name. {detail}",
 		Fixes: []string{
@@ -48,7 +48,7 @@ var mail = []Entry{
 		WhoActs:           MailHost,
 		RetryAfterSeconds: 900,
 		Title:             "The confirmation mail could not be delivered",
-		Meaning:           "The mail server of the domain does not exist, does not accept mail for the address, or asks to try again later.",
+		Meaning:           "The mail server of the domain does not exist, does not accept mail for the address, or asks to try again later. So no code could be sent.",
 		LookedFor:         "A mail server that accepts mail for {target} (one of the fixed addresses)",
 		Found:             `The mail server answered "{got}" to the attempt.`,
 		Fixes: []string{

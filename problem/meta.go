@@ -53,8 +53,8 @@ var meta = []Entry{
 		Found:             "The right tag stands inside {where} (where it has no effect).",
 		Fixes: []string{
 			"Take the tag out of {where} and put it straight into the head.",
-			"Put the tag straight into the head, outside of comments, templates and noscript.",
 		},
+		Otherwise:     "Put the tag straight into the head, outside of comments, templates and noscript.",
 		SeeItYourself: "curl -g -sS {url} | grep -n -i -B2 -A2 '<meta'",
 	},
 	{
@@ -67,8 +67,8 @@ var meta = []Entry{
 		Found:             "The right tag is on {where} (and not on the home page).",
 		Fixes: []string{
 			"Put the tag on the home page {url} as well.",
-			"Put the tag into the head of the home page.",
 		},
+		Otherwise:     "Put the tag into the head of the home page.",
 		SeeItYourself: "curl -g -sS {url} | grep -i '<meta'",
 	},
 	{
@@ -76,13 +76,13 @@ var meta = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The meta tag has a wrong attribute",
-		Meaning:           "A tag with the right value is in the head, but the attributes differ: property in place of name, value in place of content, or a slip in the name.",
+		Meaning:           "A tag with the right value is in the head, but the attributes differ: property in place of name, value in place of content, or a slip in the name. Only the exact form of the tag counts.",
 		LookedFor:         lookedMeta,
 		Found:             `The tag in the page is {got} (attributes differ).`,
 		Fixes: []string{
 			"Replace the tag by exactly this line: {detail}",
-			"Replace the tag by exactly the line that is shown with the challenge.",
 		},
+		Otherwise:     "Replace the tag by exactly the line that is shown with the challenge.",
 		SeeItYourself: "curl -g -sS {url} | grep -i '<meta'",
 	},
 	{
@@ -90,7 +90,7 @@ var meta = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The content of the meta tag has quote marks inside",
-		Meaning:           "An editor turned the quote marks of the tag into curly ones or into &quot;, and they became part of the content.",
+		Meaning:           "An editor turned the quote marks of the tag into curly ones or into &quot;, and they became part of the content. The content is then another one.",
 		LookedFor:         lookedMeta,
 		Found:             `The content of the tag is "{got}" with the quote marks as part of it.`,
 		Fixes: []string{
@@ -132,14 +132,14 @@ var meta = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 60,
 		Title:             "The meta tag is not on the home page",
-		Meaning:           "The home page was read, and there is no tag of that name, neither in the head nor elsewhere in what the server sends.",
+		Meaning:           "The home page was read, and there is no tag of that name, neither in the head nor elsewhere in what the server sends. The tag was not added yet, not published, or is on another page.",
 		LookedFor:         lookedMeta,
 		Found:             "{final_url} has no such tag.",
 		Fixes: []string{
 			"Add this line between <head> and </head> of the home page: {detail}",
-			"Add the tag that is shown with the challenge to the head of the home page, and publish the page.",
 			"If the site has a cache, purge it.",
 		},
+		Otherwise:     "Add the tag that is shown with the challenge to the head of the home page, and publish the page.",
 		SeeItYourself: "curl -g -sS {url} | grep -i '<meta'",
 	},
 	{
@@ -152,8 +152,8 @@ var meta = []Entry{
 		Found:             `The content of the tag is "{got}" instead.`,
 		Fixes: []string{
 			"Add a second tag, or change the content, so that it is {expected}",
-			"Change the content of the tag to the one that is shown with the challenge.",
 		},
+		Otherwise:     "Change the content of the tag to the one that is shown with the challenge.",
 		SeeItYourself: "curl -g -sS {url} | grep -i '<meta'",
 	},
 }

@@ -63,8 +63,9 @@ type Entry struct {
 	Meaning           string // for the documentation: what is going on, in two or three sentences
 	LookedFor         string
 	Found             string
-	Fixes             []string
-	SeeItYourself     string // a command, to be pasted into a shell
+	Fixes             []string // most telling first
+	Otherwise         string   // takes the place of the first fix when a fact for that is missing; holds no placeholder
+	SeeItYourself     string   // a command, to be pasted into a shell
 }
 
 // DocsURL is where the documentation of code is served.
@@ -98,8 +99,12 @@ func New(code Code, facts Facts) Problem {
 	if p.Found == "" {
 		p.Found = e.Title + "."
 	}
-	for _, fix := range e.Fixes {
-		if text := fill(fix, shown); text != "" {
+	for i, fix := range e.Fixes {
+		text := fill(fix, shown)
+		if text == "" && i == 0 {
+			text = e.Otherwise
+		}
+		if text != "" {
 			p.Fixes = append(p.Fixes, text)
 		}
 	}
