@@ -32,7 +32,7 @@ func (c *Client) body(ctx context.Context, req *Request, resp *http.Response, u 
 		limit = c.cfg.MaxBody
 	}
 	span := probe.TraceFrom(ctx).Start("body", hop.URL)
-	raw := &counter{r: resp.Body, left: limit + rawSlack}
+	raw := &meter{r: resp.Body, left: limit + rawSlack, limit: errRawLimit}
 	fail := func(kind ErrorKind, err error) *Error {
 		f.BodyRaw = raw.n
 		span.End(false, "%s after %d bytes", kind, raw.n)
@@ -51,7 +51,7 @@ func (c *Client) body(ctx context.Context, req *Request, resp *http.Response, u 
 	case err == nil:
 	case errors.Is(raw.err, errRawLimit):
 		f.TooLarge = true
-	case raw.err != nil:
+	case raw.err != nil && raw.err != io.EOF:
 		return fail(ioKind(raw.err, KindProtocol), fmt.Errorf("reading body: %w", raw.err))
 	default:
 		return fail(KindEncoding, fmt.Errorf("undoing %s: %w", encoding, err))
@@ -122,7 +122,11 @@ func readUpTo(r io.Reader, limit int64) (body []byte, more bool, err error) {
 	for {
 		if len(buf) == cap(buf) {
 			// Few, large steps: what is thrown away stays small.
-			grown := make([]byte, len(buf), min(4*int64(cap(buf)), limit+1))
+			size := 4 * int64(cap(buf))
+			if size > limit/2 {
+				size = limit + 1
+			}
+			grown := make([]byte, len(buf), size)
 			copy(grown, buf)
 			buf = grown
 		}
@@ -143,25 +147,26 @@ func readUpTo(r io.Reader, limit int64) (body []byte, more bool, err error) {
 	}
 }
 
-// counter counts and bounds the bytes of a body and remembers how the stream
-// failed, which a decoder above would hide.
-type counter struct {
-	r    io.Reader
-	n    int64
-	left int64
-	err  error
+// meter counts and bounds the bytes of a stream, and remembers how the stream
+// failed, which the readers above may hide.
+type meter struct {
+	r     io.Reader
+	n     int64 // read so far
+	left  int64 // still allowed
+	limit error // given when more is asked for
+	err   error // how it ended
 }
 
-func (c *counter) Read(p []byte) (int, error) {
-	if c.left <= 0 {
-		c.err = errRawLimit
-		return 0, c.err
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		m.err = m.limit
+		return 0, m.err
 	}
-	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
-	c.n += int64(n)
-	c.left -= int64(n)
-	if err != nil && err != io.EOF {
-		c.err = err
+	n, err := m.r.Read(p[:min(int64(len(p)), m.left)])
+	m.n += int64(n)
+	m.left -= int64(n)
+	if err != nil {
+		m.err = err
 	}
 	return n, err
 }

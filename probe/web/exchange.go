@@ -53,7 +53,7 @@ func (c *Client) hop(ctx context.Context, req *Request, u *url.URL, f *Fetch, ho
 		}
 	}
 
-	wire := &meter{r: conn, left: c.cfg.MaxHeader}
+	wire := &meter{r: conn, left: c.cfg.MaxHeader, limit: errHeaderLimit}
 	span := probe.TraceFrom(ctx).Start("request", hop.URL)
 	resp, xerr := c.roundTrip(conn, wire, req, u, first)
 	if xerr != nil {
@@ -103,7 +103,17 @@ func (c *Client) roundTrip(conn net.Conn, wire *meter, req *Request, u *url.URL,
 	if _, err := conn.Write(head.Bytes()); err != nil {
 		return nil, fmt.Errorf("writing request: %w", err)
 	}
-	return readAnswer(bufio.NewReader(wire), r)
+	br := bufio.NewReader(wire)
+	isHTTP, err := sniff(br)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := readAnswer(br, r)
+	if err != nil && wire.err != nil && (wire.err != io.EOF || isHTTP) {
+		// A line that was cut off looks malformed; the cut is the cause.
+		err = fmt.Errorf("reading answer: %w", wire.err)
+	}
+	return resp, err
 }
 
 // request is what is asked. Credentials belong to the first hop alone, which
@@ -136,9 +146,6 @@ func (c *Client) request(req *Request, u *url.URL, first bool) *http.Request {
 // readAnswer reads the head of the final answer. What it reads is bounded by
 // the reader under br.
 func readAnswer(br *bufio.Reader, r *http.Request) (*http.Response, error) {
-	if err := sniff(br); err != nil {
-		return nil, err
-	}
 	for range maxInterim + 1 {
 		resp, err := http.ReadResponse(br, r)
 		if err != nil {
@@ -157,30 +164,15 @@ func readAnswer(br *bufio.Reader, r *http.Request) (*http.Response, error) {
 }
 
 // sniff tells apart, by the first bytes, what is no HTTP/1 answer at all.
-func sniff(br *bufio.Reader) error {
-	head, err := br.Peek(4)
+func sniff(br *bufio.Reader) (isHTTP bool, err error) {
+	head, err := br.Peek(7) // the length of a TLS alert; no answer is shorter
 	switch {
 	case len(head) >= 2 && (head[0] == 0x15 || head[0] == 0x16) && head[1] == 3:
-		return errTLSRecord // an alert or a handshake record
-	case len(head) == 4 && head[0] == 0 && head[3] == 4:
-		return errHTTP2 // a SETTINGS frame
+		return false, errTLSRecord // an alert or a handshake record
+	case len(head) >= 4 && head[0] == 0 && head[3] == 4:
+		return false, errHTTP2 // a SETTINGS frame
 	case len(head) == 0 && err != nil:
-		return fmt.Errorf("reading answer: %w", err)
+		return false, fmt.Errorf("reading answer: %w", err)
 	}
-	return nil
-}
-
-// meter ends a stream after so many bytes.
-type meter struct {
-	r    io.Reader
-	left int64
-}
-
-func (m *meter) Read(p []byte) (int, error) {
-	if m.left <= 0 {
-		return 0, errHeaderLimit
-	}
-	n, err := m.r.Read(p[:min(int64(len(p)), m.left)])
-	m.left -= int64(n)
-	return n, err
+	return string(head) == "HTTP/1.", nil
 }
