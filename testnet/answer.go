@@ -75,26 +75,23 @@ func (v *view) step(r *reply, s *NameServer, name wireName, qtype uint16) (targe
 			return "", false
 		}
 	}
+	// An alias hides everything else at its name (RFC 1034 section 3.6.2).
+	if qtype != dns.TypeCNAME && n.has(dns.TypeCNAME) {
+		alias, steady := n.take(s, dns.TypeCNAME)
+		r.stable = r.stable && steady
+		r.answer = append(r.answer, ownedBy(alias, owner, name)...)
+		w, err := toWire(alias[0].(*dns.CNAME).Target)
+		return w, err == nil
+	}
 	rrs, steady := n.take(s, qtype)
-	if !steady {
-		r.stable = false
-	}
-	if len(rrs) > 0 {
-		r.answer = append(r.answer, ownedBy(rrs, owner, name)...)
-		v.addAddresses(r, rrs)
-		return "", false
-	}
-	alias, steady := n.take(s, dns.TypeCNAME)
-	if !steady {
-		r.stable = false
-	}
-	if len(alias) == 0 {
+	r.stable = r.stable && steady
+	if len(rrs) == 0 {
 		r.authority = v.soa()
 		return "", false
 	}
-	r.answer = append(r.answer, ownedBy(alias, owner, name)...)
-	w, err := toWire(alias[0].(*dns.CNAME).Target)
-	return w, err == nil
+	r.answer = append(r.answer, ownedBy(rrs, owner, name)...)
+	v.addAddresses(r, rrs)
+	return "", false
 }
 
 // take returns the records of one type; steady is false for a set that

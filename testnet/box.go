@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type box struct {
 	name  wireName
 	title string       // name as people write it
 	addrs []netip.Addr // public; guarded by net.mu
+	down  atomic.Int32 // servers with FaultUnreachable
 
 	zonesMu sync.RWMutex
 	zones   map[wireName]*NameServer
@@ -45,7 +47,7 @@ func (n *Network) newBox(name wireName) (*box, error) {
 		return b, nil
 	}
 	b := &box{net: n, name: name, title: trimDot(name.String()), zones: make(map[wireName]*NameServer)}
-	if _, err := b.addAddress(n.dnsAddr4()); err != nil {
+	if err := b.addAddress(n.dnsAddr4()); err != nil {
 		return nil, err
 	}
 	n.boxes[name] = b
@@ -53,14 +55,20 @@ func (n *Network) newBox(name wireName) (*box, error) {
 }
 
 // addAddress opens one more address of the box. Call with net.mu held.
-func (b *box) addAddress(public netip.Addr) (*listener, error) {
-	l, err := b.net.listenDNS(netip.AddrPortFrom(public, 53), b.handle)
+func (b *box) addAddress(public netip.Addr) error {
+	at, err := b.net.listenDNS(netip.AddrPortFrom(public, 53), b.handle)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	b.net.route(netip.AddrPortFrom(public, 53), func() (netip.AddrPort, bool) {
+		if b.down.Load() > 0 {
+			return nobody, true
+		}
+		return at, true
+	})
 	b.addrs = append(b.addrs, public)
 	b.net.byAddr[public] = b
-	return l, nil
+	return nil
 }
 
 // serve adds a zone, or replaces it.
@@ -108,13 +116,12 @@ func (n *Network) dnsAddr6() netip.Addr {
 	return addr6(0x0d, n.nextDNS, 0x53)
 }
 
+// webAddr4 and webAddr6 belong to the host numbered nextWeb.
 func (n *Network) webAddr4() netip.Addr {
-	n.nextWeb++
 	return netip.AddrFrom4([4]byte{46, byte(n.nextWeb >> 8), byte(n.nextWeb), 80})
 }
 
 func (n *Network) webAddr6() netip.Addr {
-	n.nextWeb++
 	return addr6(0x0e, n.nextWeb, 0x80)
 }
 
@@ -126,7 +133,6 @@ func addr6(kind byte, i int, host byte) netip.Addr {
 type listener struct {
 	net    *Network
 	public netip.AddrPort
-	local  netip.AddrPort
 	udp    *net.UDPConn
 	tcp    *net.TCPListener
 	handle dnsHandler
@@ -155,24 +161,23 @@ func listenPair() (*net.UDPConn, *net.TCPListener, netip.AddrPort, error) {
 }
 
 // listenDNS starts a DNS listener for a public address. Call with n.mu held.
-func (n *Network) listenDNS(public netip.AddrPort, handle dnsHandler) (*listener, error) {
+func (n *Network) listenDNS(public netip.AddrPort, handle dnsHandler) (at netip.AddrPort, err error) {
 	if n.closed {
-		return nil, net.ErrClosed
+		return at, net.ErrClosed
 	}
 	udp, tcp, at, err := listenPair()
 	if err != nil {
-		return nil, err
+		return at, err
 	}
 	l := &listener{
-		net: n, public: public, local: at, udp: udp, tcp: tcp, handle: handle,
+		net: n, public: public, udp: udp, tcp: tcp, handle: handle,
 		conns: make(map[*net.TCPConn]bool),
 	}
-	n.route(public, func() (netip.AddrPort, bool) { return at, true })
 	n.closers = append(n.closers, l.close)
 	n.running.Add(2)
 	go l.serveUDP()
 	go l.serveTCP()
-	return l, nil
+	return at, nil
 }
 
 func (l *listener) close() {

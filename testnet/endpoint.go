@@ -78,7 +78,7 @@ func (e *endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	defer h.net.hijackedEnd(r)
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
 	h.net.requests.add(Request{
-		Time: time.Now(), Server: h.name, Addr: e.public, From: from, TLS: r.TLS != nil,
+		Time: time.Now(), Server: h.name, Addr: e.public, From: from, IPv6: e.public.Addr().Is6(), TLS: r.TLS != nil,
 		Method: r.Method, Host: r.Host, Path: r.URL.RequestURI(), Header: r.Header.Clone(),
 	})
 	if e.misbehave(w, r) {

@@ -1,6 +1,7 @@
 package testnet
 
 import (
+	"net"
 	"time"
 
 	"github.com/miekg/dns"
@@ -12,6 +13,7 @@ type Fault string
 const (
 	FaultNone        Fault = ""
 	FaultTimeout     Fault = "timeout"
+	FaultUnreachable Fault = "unreachable" // its ports are closed; hits every zone on the same server
 	FaultRefused     Fault = "refused"
 	FaultServFail    Fault = "servfail"
 	FaultNotAuth     Fault = "notauth"
@@ -41,6 +43,8 @@ type faultState struct {
 	ede   *ede
 }
 
+func (st *faultState) is(f Fault) bool { return st != nil && st.fault == f }
+
 func (s *NameServer) setFault(change func(*faultState)) {
 	for {
 		old := s.fault.Load()
@@ -50,6 +54,12 @@ func (s *NameServer) setFault(change func(*faultState)) {
 		}
 		change(&next)
 		if s.fault.CompareAndSwap(old, &next) {
+			if old.is(FaultUnreachable) {
+				s.box.down.Add(-1)
+			}
+			if next.is(FaultUnreachable) {
+				s.box.down.Add(1)
+			}
 			return
 		}
 	}
@@ -72,19 +82,45 @@ func (s *NameServer) EDE(code uint16, text string) {
 	})
 }
 
-// forged are the records of FaultOutOfZone: an address of a name that the
-// server has no say about, and name servers for the root.
-func forged() (authority, extra []dns.RR) {
-	hdr := func(name string, t uint16) dns.RR_Header {
-		return dns.RR_Header{Name: name, Rrtype: t, Class: dns.ClassINET, Ttl: 86400}
+// rootServers are the names that a lame server refers to.
+var rootServers = []string{"a.root-servers.", "b.root-servers."}
+
+// Forged is the text of TXT records that only attacks contain, and the first
+// label of forged targets. ForgedAddr is the address they carry.
+const (
+	Forged     = "forged"
+	ForgedAddr = "45.255.66.66"
+)
+
+func forgedHdr(name string, t uint16) dns.RR_Header {
+	return dns.RR_Header{Name: name, Rrtype: t, Class: dns.ClassINET, Ttl: 86400}
+}
+
+// forgedOutOfZone are the records of FaultOutOfZone: name servers for zones
+// above, and addresses of names that the server has no say about.
+func forgedOutOfZone() (authority, extra []dns.RR) {
+	for _, zone := range []string{".", "com."} {
+		authority = append(authority, &dns.NS{Hdr: forgedHdr(zone, dns.TypeNS), Ns: "forged.evil.test."})
 	}
-	authority = []dns.RR{
-		&dns.NS{Hdr: hdr(".", dns.TypeNS), Ns: "ns.evil.example."},
-		&dns.NS{Hdr: hdr("com.", dns.TypeNS), Ns: "ns.evil.example."},
-	}
-	evil := []byte{45, 66, 66, 66}
-	for _, name := range []string{"ns.evil.example.", "a.root-servers.", "www.victim.com."} {
-		extra = append(extra, &dns.A{Hdr: hdr(name, dns.TypeA), A: evil})
+	for _, name := range append([]string{"forged.evil.test.", "www.victim.com."}, rootServers...) {
+		extra = append(extra, &dns.A{Hdr: forgedHdr(name, dns.TypeA), A: net.ParseIP(ForgedAddr)})
 	}
 	return authority, extra
+}
+
+// forgedAnswer is what a spoofer says to a question.
+func forgedAnswer(name wireName, qtype uint16) *reply {
+	hdr := forgedHdr(name.String(), qtype)
+	r := &reply{aa: true}
+	switch qtype {
+	case dns.TypeTXT:
+		r.answer = []dns.RR{&dns.TXT{Hdr: hdr, Txt: []string{Forged}}}
+	case dns.TypeA:
+		r.answer = []dns.RR{&dns.A{Hdr: hdr, A: net.ParseIP(ForgedAddr)}}
+	case dns.TypeCNAME, dns.TypeNS, dns.TypePTR:
+		r.answer = []dns.RR{nameRR(hdr, "forged.evil.test.")}
+	default:
+		r.rcode = dns.RcodeNameError
+	}
+	return r
 }

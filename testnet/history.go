@@ -3,6 +3,7 @@ package testnet
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -30,6 +31,7 @@ type Request struct {
 	Server string // name of the Host that was connected to
 	Addr   netip.AddrPort
 	From   netip.AddrPort
+	IPv6   bool
 	TLS    bool
 	Method string
 	Host   string // Host header
@@ -88,6 +90,18 @@ func (n *Network) Queries() []Query { return n.queries.list() }
 // Requests lists the latest HTTP requests to all hosts, oldest first; at most
 // 4096 are kept.
 func (n *Network) Requests() []Request { return n.requests.list() }
+
+// QueriesFor lists the latest questions for one name and type ("": all types).
+func (n *Network) QueriesFor(name, rtype string) []Query {
+	w, err := toWire(name)
+	if err != nil {
+		return nil
+	}
+	want := trimDot(w.String())
+	return slices.DeleteFunc(n.Queries(), func(q Query) bool {
+		return q.Name != want || rtype != "" && q.Type != rtype
+	})
+}
 
 // ResetHistory forgets all queries and requests.
 func (n *Network) ResetHistory() { n.KeepHistory(true) }

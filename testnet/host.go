@@ -18,7 +18,7 @@ type Host struct {
 	zone *Zone
 
 	mu        sync.RWMutex
-	addrs     []netip.Addr // guarded by mu
+	addrs     []netip.Addr
 	endpoints []*endpoint
 	rules     []rule
 	faults    []faultRule
@@ -78,15 +78,13 @@ func (n *Network) makeHost(w wireName, name string) (*Host, error) {
 	}
 	h := &Host{net: n, name: name, zone: z, certs: make(map[certFlaw]*certOnce)}
 	h.View = View{h: h}
+	n.nextWeb++
 	for _, a := range []netip.Addr{n.webAddr6(), n.webAddr4()} {
 		if err := h.addAddress(a); err != nil {
 			return nil, err
 		}
-		rr := addressRR(w, a)
-		key := rrKey{w, rr.Header().Rrtype}
-		z.data[key] = append(z.data[key], rr)
+		h.publish(a)
 	}
-	z.changed()
 	return h, nil
 }
 
@@ -195,6 +193,46 @@ func (v View) Redirect(path string, status int, to string) View {
 		}
 		w.WriteHeader(status)
 	}))
+}
+
+// AddAddress gives the host one more address, IPv6 or IPv4, with its record,
+// and returns that part of the host.
+func (h *Host) AddAddress(ipv6 bool) View {
+	n := h.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.nextWeb++
+	a := n.webAddr4()
+	if ipv6 {
+		a = n.webAddr6()
+	}
+	if err := h.addAddress(a); err != nil {
+		panic(fmt.Sprintf("testnet: adding an address to %s: %v", h.name, err))
+	}
+	h.publish(a)
+	return h.At(a)
+}
+
+// Listen serves one more port on all present addresses.
+func (h *Host) Listen(port uint16, secure bool) *Host {
+	n := h.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range h.Addrs() {
+		if err := h.listen(netip.AddrPortFrom(a, port), secure); err != nil {
+			panic(fmt.Sprintf("testnet: listening on port %d of %s: %v", port, h.name, err))
+		}
+	}
+	return h
+}
+
+// publish puts an address into the zone. Call with net.mu held.
+func (h *Host) publish(a netip.Addr) {
+	w, _ := toWire(h.name)
+	rr := addressRR(w, a)
+	key := rrKey{w, rr.Header().Rrtype}
+	h.zone.data[key] = append(slices.Clip(h.zone.data[key]), rr)
+	h.zone.changed()
 }
 
 // BasicAuth asks for credentials on every path. An empty user ends it.

@@ -33,6 +33,8 @@ const (
 	HostFaultTLSWrongName   HostFault = "tls_wrong_name"
 	HostFaultTLSSelfSigned  HostFault = "tls_self_signed"
 	HostFaultTLSHandshake   HostFault = "tls_handshake" // alert instead of a handshake
+	HostFaultTLSAlert       HostFault = "tls_alert"     // answers anything with a TLS alert
+	HostFaultHTTP2          HostFault = "http2"         // speaks HTTP/2 to everybody
 	HostFaultSwapTLS        HostFault = "swap_tls"      // plain HTTP on 443, TLS on 80
 )
 
@@ -137,6 +139,12 @@ func (l *hostListener) Accept() (net.Conn, error) {
 			continue
 		case HostFaultGarbage:
 			l.endpoint.host.net.hold(conn, []byte("220 mail.testnet ESMTP ready\r\n"))
+			continue
+		case HostFaultTLSAlert:
+			l.endpoint.host.net.hold(conn, []byte{0x15, 3, 1, 0, 2, 2, 10}) // fatal, unexpected_message
+			continue
+		case HostFaultHTTP2:
+			l.endpoint.host.net.hold(conn, []byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // an empty SETTINGS frame
 			continue
 		case HostFaultSwapTLS:
 			secure = !secure

@@ -186,6 +186,9 @@ func (q *question) appendAnswer(buf []byte, p *packed, o options) []byte {
 	return buf
 }
 
+// maxUDP is the largest answer sent over UDP, whatever the client announces.
+const maxUDP = 4096
+
 // serverUDPSize is what our servers announce (DNS flag day 2020).
 const serverUDPSize = 1232
 

@@ -25,6 +25,31 @@ type NameServer struct {
 // Name of the server, without the final dot.
 func (s *NameServer) Name() string { return trimDot(s.box.name.String()) }
 
+// AddIPv6 gives the server an IPv6 address, with its AAAA record and glue, and
+// returns it. A server that has one already keeps it.
+func (s *NameServer) AddIPv6() netip.AddrPort {
+	n := s.zone.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range s.box.addrs {
+		if a.Is6() {
+			return netip.AddrPortFrom(a, 53)
+		}
+	}
+	a := n.dnsAddr6()
+	if err := s.box.addAddress(a); err != nil {
+		panic(fmt.Sprintf("testnet: adding an address to %s: %v", s.Name(), err))
+	}
+	home := n.enclosing(s.box.name)
+	rr := addressRR(s.box.name, a)
+	key := rrKey{s.box.name, rr.Header().Rrtype}
+	home.data[key] = append(slices.Clip(home.data[key]), rr)
+	for _, z := range n.zones { // glue may stand in any zone
+		z.drop()
+	}
+	return netip.AddrPortFrom(a, 53)
+}
+
 // Zone that this server serves.
 func (s *NameServer) Zone() *Zone { return s.zone }
 

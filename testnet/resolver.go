@@ -39,9 +39,11 @@ func (n *Network) Resolver() *Resolver {
 	defer n.mu.Unlock()
 	addr := netip.AddrPortFrom(n.dnsAddr4(), 53)
 	r := &Resolver{net: n, addr: addr, name: "resolver " + addr.Addr().String(), cache: make(map[rrKey]*cached)}
-	if _, err := n.listenDNS(addr, r.handle); err != nil {
+	at, err := n.listenDNS(addr, r.handle)
+	if err != nil {
 		panic(fmt.Sprintf("testnet: starting a resolver: %v", err))
 	}
+	n.route(addr, func() (netip.AddrPort, bool) { return at, true })
 	return r
 }
 
@@ -141,7 +143,7 @@ func (r *Resolver) handle(msg []byte, c *client) error {
 	o := options{ra: true, cookie: true, ede: r.ede}
 	r.mu.Unlock()
 	if c.proto == "udp" {
-		o.limit = min(q.size, 4096)
+		o.limit = min(q.size, maxUDP)
 	}
 	if rcode == dns.RcodeSuccess {
 		r.net.noteQuery(r.name, q, c)

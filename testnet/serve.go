@@ -3,6 +3,7 @@ package testnet
 import (
 	"bytes"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/miekg/dns"
@@ -70,10 +71,7 @@ func (s *NameServer) packedAnswer(q *question) (*packed, error) {
 func (s *NameServer) respond(q *question, c *client, st *faultState) error {
 	o := options{ede: st.ede, cookie: true}
 	if c.proto == "udp" {
-		o.limit = min(q.size, serverUDPSize)
-		if q.size > serverUDPSize {
-			o.limit = min(q.size, 4096)
-		}
+		o.limit = min(q.size, maxUDP)
 	}
 	send := c.send
 	if st.delay > 0 {
@@ -114,7 +112,7 @@ func (s *NameServer) respond(q *question, c *client, st *faultState) error {
 		q.wire = append([]byte("\x05wrong\x04name\x00"), q.wire[len(q.name):]...)
 		p = &packed{aa: true}
 	case FaultSpoofFlood:
-		if err := s.flood(q, c, p, o); err != nil {
+		if err := s.flood(q, c, o); err != nil {
 			return err
 		}
 	}
@@ -134,13 +132,13 @@ func (s *NameServer) faultyAnswer(q *question, f Fault) (*packed, error) {
 	switch f {
 	case FaultLame, FaultUpward:
 		*r = reply{}
-		for _, root := range s.zone.net.rootNames() {
+		for _, root := range rootServers {
 			r.authority = append(r.authority, nameRR(dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 86400}, root))
 		}
 	case FaultNoAA:
 		r.aa = false
 	case FaultOutOfZone:
-		authority, extra := forged()
+		authority, extra := forgedOutOfZone()
 		r.authority = append(r.authority[:len(r.authority):len(r.authority)], authority...)
 		r.extra = append(r.extra, extra...)
 	case FaultQNAMEMin:
@@ -158,31 +156,53 @@ func (s *NameServer) faultyAnswer(q *question, f Fault) (*packed, error) {
 // floodSize is how many wrong answers come before the right one.
 const floodSize = 20
 
-// flood sends wrong answers: other ids, another case, another question, each
-// with a forged record.
-func (s *NameServer) flood(q *question, c *client, p *packed, o options) error {
+// flood sends forged answers that a careless client would take: under other
+// ids, in another case, to another question, and from another port.
+func (s *NameServer) flood(q *question, c *client, o options) error {
 	if c.proto != "udp" {
 		return nil
 	}
+	p, err := forgedAnswer(wireName(q.name), q.qtype).pack(wireName(q.name), q.qtype)
+	if err != nil {
+		return err
+	}
+	stranger, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return err
+	}
+	defer stranger.Close()
 	for i := range floodSize {
 		bad := *q
 		bad.wire = bytes.Clone(q.wire)
-		switch i % 3 {
+		send := c.send
+		switch i % 4 {
 		case 0:
 			bad.id += uint16(i + 1)
 		case 1:
-			bad.id ^= 0x8000
-			bad.wire[1] ^= 0x20
+			flipCase(bad.wire)
 		case 2:
 			bad.wire[len(bad.wire)-3] ^= 0x01 // another type
+		case 3:
+			send = func(msg []byte) error { _, err := stranger.WriteToUDPAddrPort(msg, c.from); return err }
 		}
-		if err := c.send(bad.appendAnswer(c.buf, p, o)); err != nil {
+		if err := send(bad.appendAnswer(c.buf, p, o)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (n *Network) rootNames() []string {
-	return []string{"a.root-servers.", "b.root-servers."}
+// flipCase inverts the case of every letter of a name at the start of wire.
+// A name without letters gets another first octet.
+func flipCase(wire []byte) {
+	flipped := false
+	for i, c := range wire[:len(wire)-4] {
+		if c |= 0x20; 'a' <= c && c <= 'z' {
+			wire[i] ^= 0x20
+			flipped = true
+		}
+	}
+	if !flipped && wire[0] > 0 {
+		wire[1] ^= 1
+	}
 }

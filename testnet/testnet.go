@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,6 +21,7 @@ type Network struct {
 	boxes   map[wireName]*box
 	hosters map[wireName]*Hoster
 	hosts   map[string]*Host
+	loose   []*Zone // made by Undelegated
 	byAddr  map[netip.Addr]*box
 	nextDNS int
 	nextWeb int
@@ -87,12 +89,18 @@ func (n *Network) shut() {
 // Route maps a public address of this network to loopback. False: nothing
 // listens there. It fits probe.Dialer.Route.
 func (n *Network) Route(addr netip.AddrPort) (netip.AddrPort, bool) {
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	f, ok := n.routes.Load(addr)
 	if !ok {
-		return netip.AddrPort{}, false
+		if f, ok = n.routes.Load(netip.AddrPortFrom(addr.Addr(), anyPort)); !ok {
+			return netip.AddrPort{}, false
+		}
 	}
 	return f.(func() (netip.AddrPort, bool))()
 }
+
+// anyPort stands for all ports of an address in the routes.
+const anyPort = 0
 
 // route maps a public address to what to returns at the time of each call.
 func (n *Network) route(public netip.AddrPort, to func() (netip.AddrPort, bool)) {
@@ -181,6 +189,15 @@ func isSuffix(name string) bool {
 // makeZone creates a zone below the deepest zone that holds its name. Call
 // with mu held and the zone missing.
 func (n *Network) makeZone(w wireName, h *Hoster) (*Zone, error) {
+	if h != nil {
+		// What the hoster already serves gets its delegation.
+		if i := slices.IndexFunc(n.loose, func(z *Zone) bool { return z.apex == w && z.hoster == h }); i >= 0 {
+			z := n.loose[i]
+			n.loose = slices.Delete(n.loose, i, i+1)
+			n.attach(z)
+			return z, nil
+		}
+	}
 	z := n.newZone(w)
 	z.hoster = h
 	boxes, err := n.boxesFor(w, h)
@@ -188,9 +205,16 @@ func (n *Network) makeZone(w wireName, h *Hoster) (*Zone, error) {
 		return nil, err
 	}
 	z.serveOn(boxes)
+	n.attach(z)
+	return z, nil
+}
+
+// attach hangs a zone below the deepest zone that holds its name.
+func (n *Network) attach(z *Zone) {
+	w := z.apex
 	n.zones[w] = z
 	if w == rootName {
-		return z, nil
+		return
 	}
 	p := n.enclosing(w.parent())
 	z.parent = p
@@ -209,7 +233,6 @@ func (n *Network) makeZone(w wireName, h *Hoster) (*Zone, error) {
 		n.under[up]++
 	}
 	p.changed()
-	return z, nil
 }
 
 func (n *Network) newZone(w wireName) *Zone {
@@ -281,58 +304,4 @@ func (n *Network) enclosing(w wireName) *Zone {
 		}
 		w = w.parent()
 	}
-}
-
-// Hoster is a pair of name servers that serve the zones of many customers.
-type Hoster struct {
-	net   *Network
-	zone  *Zone
-	boxes []*box
-}
-
-// Hoster returns the DNS hoster of that domain, making it on first use. Its
-// servers are ns1 and ns2 of the domain.
-func (n *Network) Hoster(name string) *Hoster {
-	z := n.Zone(name)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	h := n.hosters[z.apex]
-	if h == nil {
-		h = &Hoster{net: n, zone: z}
-		for _, s := range z.servers {
-			h.boxes = append(h.boxes, s.box)
-		}
-		n.hosters[z.apex] = h
-	}
-	return h
-}
-
-// Zone is the hoster's own zone.
-func (h *Hoster) Zone() *Zone { return h.zone }
-
-// Undelegated makes the hoster answer for a zone that no parent delegates to
-// it: the account that a domain left, or never reached.
-func (h *Hoster) Undelegated(name string) *Zone {
-	w, err := toWire(name)
-	if err != nil {
-		panic(fmt.Sprintf("testnet: %v", err))
-	}
-	h.net.mu.Lock()
-	defer h.net.mu.Unlock()
-	if s := h.boxes[0].zone(w); s != nil {
-		return s.zone
-	}
-	z := h.net.newZone(w)
-	z.hoster = h
-	z.serveOn(h.boxes)
-	return z
-}
-
-// NSNames are the names of the hoster's servers, as Delegate takes them.
-func (h *Hoster) NSNames() []NS {
-	var out []NS
-	for _, b := range h.boxes {
-		out = append(out, NS{Name: b.name.String()})
-	}
-	return out
 }

@@ -148,7 +148,29 @@ func (z *Zone) Serial() uint32 {
 }
 
 // Servers lists the name servers of the zone.
-func (z *Zone) Servers() []*NameServer { return slices.Clone(z.servers) }
+func (z *Zone) Servers() []*NameServer {
+	z.net.mu.RLock()
+	defer z.net.mu.RUnlock()
+	return slices.Clone(z.servers)
+}
+
+// AddServer starts one more name server, ns3 and so on, with an NS record and
+// glue. At a hoster it is a server of this zone alone.
+func (z *Zone) AddServer() *NameServer {
+	n := z.net
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	b, err := n.newBox(z.apex.child(fmt.Sprintf("ns%d", len(z.servers)+1)))
+	if err != nil {
+		panic(fmt.Sprintf("testnet: adding a server to %s: %v", z.Name(), err))
+	}
+	z.serveOn([]*box{b})
+	z.changed()
+	if z.parent != nil {
+		z.parent.changed()
+	}
+	return z.servers[len(z.servers)-1]
+}
 
 func (z *Zone) parse(name, rtype string, values []string) (rrKey, []dns.RR, error) {
 	t, err := rrType(rtype)
