@@ -26,13 +26,17 @@ type RootServer struct {
 	Addrs []netip.Addr
 }
 
-// Zone is a delegated zone as its parent describes it.
+// Zone is a delegated zone as its parent describes it. It may be shared and is
+// not to be changed.
 type Zone struct {
 	Name    string // lower case, no final dot; "" is the root
 	Parent  string
 	Servers []NameServer
 	// DelegatedBy is the server whose referral this is; zero in forward mode.
 	DelegatedBy netip.AddrPort
+	// Skipped counts the servers beyond the limit of 16 names or 32 addresses,
+	// which are not asked.
+	Skipped int
 }
 
 // NameServer is one NS of a zone with its addresses.
@@ -67,6 +71,9 @@ const (
 	KindAlias    Kind = "alias"    // a CNAME (or synthesized from DNAME) instead
 	KindNoData   Kind = "nodata"   // the name exists, the type does not
 	KindNXDomain Kind = "nxdomain" // no such name
+	// KindReferral is a delegation to a zone below. Answers of Ask, AskZone
+	// and Lookup have followed it.
+	KindReferral Kind = "referral"
 )
 
 // ServerAnswer is what one address of one name server said.
@@ -76,22 +83,25 @@ type ServerAnswer struct {
 	Status Status
 	Kind   Kind // set when Status is ok
 	RCode  int
-	// Records are those of the asked type at the asked name, or the CNAME or
-	// DNAME that stands there, in canonical order.
+	// Records are those of the asked type at the asked name, or the CNAME that
+	// stands there, in canonical order. Where a DNAME above makes the CNAME,
+	// the DNAME comes first; where the question was for CNAME, such an answer
+	// is KindAlias too.
 	Records     []Record
-	SOA         *SOA // from the authority section of a negative answer
-	Proto       string
+	SOA         *SOA   // from the authority section of a negative answer, or asked for
+	Proto       string // that brought the answer: "udp" or "tcp"
 	RTT         time.Duration
 	EDE         string // RFC 8914 text, escaped, if any
 	Err         error
-	Wire        []byte // the raw answer, as evidence
-	Authority   bool   // AA bit
-	CaseBroken  bool   // 0x20 was not echoed; confirmed over TCP
-	EDNSBroken  bool   // answered only without EDNS
-	Truncated   bool   // UDP answer had TC; fetched over TCP
-	TCPFailed   bool   // TCP was needed and failed
-	BadReplies  int    // datagrams dropped: wrong id, question or source
-	ChildNSSeen []string
+	Wire        []byte   // the raw answer, as evidence; not to be changed
+	Authority   bool     // AA bit
+	CaseBroken  bool     // 0x20 was not echoed; confirmed over TCP
+	EDNSBroken  bool     // answered only without EDNS
+	Truncated   bool     // UDP answer had TC; fetched over TCP
+	TCPFailed   bool     // TCP was needed and failed
+	UDPFailed   bool     // answered only over TCP
+	BadReplies  int      // datagrams dropped: not an answer to the question sent
+	ChildNSSeen []string // NS set of the zone that came along with the answer
 }
 
 // Record is one resource record with its content unescaped.
@@ -168,6 +178,9 @@ type Addresses struct {
 	Host  string
 	Addrs []netip.Addr // IPv6 first; not yet judged by the guard
 	Chain []string     // names the aliases led through, without Host
+	// Kind is KindData if there are addresses, else whether the end of the
+	// chain exists (KindNoData) or not (KindNXDomain).
+	Kind Kind
 }
 
 // CachedAnswer is what one recursive resolver says.
@@ -179,3 +192,6 @@ type CachedAnswer struct {
 	EDE      string
 	Err      error
 }
+
+// Final is the end of the chain.
+func (l *Lookup) Final() *Answer { return l.Hops[len(l.Hops)-1] }
