@@ -135,16 +135,16 @@ func (l *hostListener) Accept() (net.Conn, error) {
 			conn.Close()
 			continue
 		case HostFaultSilent:
-			l.endpoint.host.net.hold(conn, nil)
+			l.endpoint.host.net.hold(conn, nil, false)
 			continue
 		case HostFaultGarbage:
-			l.endpoint.host.net.hold(conn, []byte("220 mail.testnet ESMTP ready\r\n"))
+			l.endpoint.host.net.hold(conn, []byte("220 mail.testnet ESMTP ready\r\n"), false)
 			continue
 		case HostFaultTLSAlert:
-			l.endpoint.host.net.hold(conn, []byte{0x15, 3, 1, 0, 2, 2, 10}) // fatal, unexpected_message
+			l.endpoint.host.net.hold(conn, tlsAlert, true)
 			continue
 		case HostFaultHTTP2:
-			l.endpoint.host.net.hold(conn, []byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // an empty SETTINGS frame
+			l.endpoint.host.net.hold(conn, http2Refusal, true)
 			continue
 		case HostFaultSwapTLS:
 			secure = !secure
@@ -156,9 +156,17 @@ func (l *hostListener) Accept() (net.Conn, error) {
 	}
 }
 
-// hold says something and then keeps a connection until the client leaves or
-// the network closes.
-func (n *Network) hold(conn net.Conn, greeting []byte) {
+var (
+	// tlsAlert is fatal, unexpected_message (RFC 8446 section 6).
+	tlsAlert = []byte{0x15, 3, 1, 0, 2, 2, 10}
+	// http2Refusal is an empty SETTINGS frame and a GOAWAY with PROTOCOL_ERROR
+	// (RFC 9113 section 3.4).
+	http2Refusal = []byte{0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}
+)
+
+// hold says something and then keeps a connection until the client has said
+// something (hangUp) or leaves, or the network closes.
+func (n *Network) hold(conn net.Conn, greeting []byte, hangUp bool) {
 	n.running.Add(1)
 	go func() {
 		defer n.running.Done()
@@ -168,7 +176,7 @@ func (n *Network) hold(conn net.Conn, greeting []byte) {
 		_, _ = conn.Write(greeting)
 		var buf [512]byte
 		for {
-			if _, err := conn.Read(buf[:]); err != nil {
+			if _, err := conn.Read(buf[:]); err != nil || hangUp {
 				return
 			}
 		}
