@@ -27,6 +27,15 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+// Errors of the store that callers tell apart.
+var (
+	ErrNotFound = store.ErrNotFound
+	ErrExists   = store.ErrExists
+)
+
+// Token is a token as it is kept: its hash, not its text.
+type Token = store.Token
+
 // TokenStore is what this package needs of the store.
 type TokenStore interface {
 	CreateAccount(ctx context.Context, a zonehold.Account) (zonehold.Account, error)
@@ -148,32 +157,32 @@ func (a *Auth) Create(ctx context.Context, accountID, name string, scopes []zone
 }
 
 // Issue is Create that also returns the stored row.
-func (a *Auth) Issue(ctx context.Context, accountID, name string, scopes []zonehold.Scope) (string, store.Token, error) {
+func (a *Auth) Issue(ctx context.Context, accountID, name string, scopes []zonehold.Scope) (string, Token, error) {
 	name, err := checkName(name)
 	if err != nil {
-		return "", store.Token{}, err
+		return "", Token{}, err
 	}
 	words := make([]string, len(scopes))
 	for i, s := range scopes {
 		words[i] = string(s)
 	}
 	if scopes, err = ParseScopes(words...); err != nil {
-		return "", store.Token{}, err
+		return "", Token{}, err
 	}
 	text := newToken()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	t := store.Token{
+	t := Token{
 		ID: zonehold.NewID(zonehold.PrefixToken), AccountID: accountID, Name: name, Prefix: text[:shownChars],
 		Hash: hash(text), Scopes: scopes, CreatedAt: now,
 	}
 	if err := a.store.InsertToken(ctx, t); err != nil {
-		return "", store.Token{}, fmt.Errorf("storing the token: %w", err)
+		return "", Token{}, fmt.Errorf("storing the token: %w", err)
 	}
 	return text, t, nil
 }
 
 // Tokens lists the tokens of an account, oldest first, revoked ones too.
-func (a *Auth) Tokens(ctx context.Context, accountID string) ([]store.Token, error) {
+func (a *Auth) Tokens(ctx context.Context, accountID string) ([]Token, error) {
 	tokens, err := a.store.Tokens(ctx, accountID)
 	if err != nil {
 		return nil, fmt.Errorf("listing tokens: %w", err)
@@ -182,7 +191,7 @@ func (a *Auth) Tokens(ctx context.Context, accountID string) ([]store.Token, err
 }
 
 // Revoke ends a token: at once in this process, within CacheLife in others.
-// store.ErrNotFound when the account has no such token.
+// ErrNotFound when the account has no such token.
 func (a *Auth) Revoke(ctx context.Context, accountID, id string) error {
 	err := a.store.RevokeToken(ctx, accountID, id)
 	a.mu.Lock()
@@ -199,7 +208,7 @@ func (a *Auth) Revoke(ctx context.Context, accountID, id string) error {
 	return nil
 }
 
-// CreateAccount makes an account. store.ErrExists when the name is taken.
+// CreateAccount makes an account. ErrExists when the name is taken.
 // confirmed means that the operator vouches for the address.
 func (a *Auth) CreateAccount(ctx context.Context, name, email string, confirmed bool) (zonehold.Account, error) {
 	name, err := checkName(name)
@@ -225,7 +234,7 @@ func (a *Auth) CreateAccount(ctx context.Context, name, email string, confirmed 
 }
 
 // FindAccount finds an account by id ("acc_…") or by name, or
-// store.ErrNotFound.
+// ErrNotFound.
 func (a *Auth) FindAccount(ctx context.Context, ref string) (zonehold.Account, error) {
 	if strings.HasPrefix(ref, "acc_") {
 		return a.store.Account(ctx, ref)

@@ -57,8 +57,9 @@ func RequestID(ctx context.Context) string {
 }
 
 // SetRoute names the route that answers the request, e.g. "/v1/domains/{ref}",
-// for the metrics and the log. Handlers call it; the set of routes is small
-// and fixed, paths as received are not.
+// for the metrics and the log. Handlers call it, or set the Pattern of the
+// request as http.ServeMux does; the set of routes is small and fixed, paths
+// as received are not.
 func SetRoute(ctx context.Context, route string) {
 	if x := from(ctx); x != nil {
 		x.route = route
@@ -74,6 +75,7 @@ func Middleware(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
 		x := &exchange{ResponseWriter: w, id: requestID(r)}
 		w.Header()[HeaderRequestID] = []string{x.id}
 		ctx := context.WithValue(r.Context(), exchangeKey{}, x)
+		inner := r.WithContext(ctx)
 		if m != nil {
 			m.inFlight.Inc()
 		}
@@ -81,6 +83,9 @@ func Middleware(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
 			took := time.Since(start)
 			if x.status == 0 { // nothing written: net/http sends 200, or the handler panicked
 				x.status = http.StatusOK
+			}
+			if x.route == "" {
+				x.route = inner.Pattern
 			}
 			if x.route == "" {
 				x.route = "unmatched"
@@ -102,7 +107,7 @@ func Middleware(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
 					slog.Duration("took", took), slog.String("remote", r.RemoteAddr))
 			}
 		}()
-		next.ServeHTTP(x, r.WithContext(ctx))
+		next.ServeHTTP(x, inner)
 	})
 }
 

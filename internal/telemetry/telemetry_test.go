@@ -104,6 +104,18 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
+func TestRouteFromPattern(t *testing.T) {
+	var buf bytes.Buffer
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /a/{id}", func(http.ResponseWriter, *http.Request) {})
+	h := Middleware(NewLogger(&buf, slog.LevelInfo, "json"), nil, mux)
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/a/b", nil))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/c", nil))
+	if !strings.Contains(buf.String(), `"route":"POST /a/{id}"`) || !strings.Contains(buf.String(), `"route":"unmatched"`) {
+		t.Error(buf.String())
+	}
+}
+
 // Streams need the flusher behind the wrapper.
 func TestMiddlewareFlushes(t *testing.T) {
 	h := Middleware(nil, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
