@@ -23,6 +23,10 @@ var idnaProfile = idna.New(
 	idna.StrictDomainName(false),
 )
 
+// runeProfile judges single characters, without the rules that depend on
+// neighbours.
+var runeProfile = idna.New(idna.MapForLookup(), idna.CheckJoiners(false), idna.CheckHyphens(false), idna.StrictDomainName(false))
+
 // toASCII returns the A-label form in lower case. What it returns still has
 // to pass checkName: a mapping may produce dots, slashes or an address.
 func toASCII(name string) (string, *HostnameError) {
@@ -114,10 +118,10 @@ func idnError(name string) *HostnameError {
 			return invalid("a_label", "The part %s is not the xn-- form of any name. Check it, or give the name as it is written.", quote(label))
 		}
 		for _, r := range label {
-			if r < 0x80 || r == 0x200c || r == 0x200d {
-				continue // joiners depend on their neighbours
+			if r < 0x80 || unicode.IsMark(r) {
+				continue // a mark depends on what is before it
 			}
-			if _, err := idnaProfile.ToASCII(string(r)); err != nil && !unicode.IsMark(r) {
+			if _, err := runeProfile.ToASCII(string(r)); err != nil {
 				return invalid("idn_character", "The character %s (U+%04X) cannot be part of a name.", quote(string(r)), r)
 			}
 		}
