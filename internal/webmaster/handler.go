@@ -97,8 +97,10 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, token string, ac
 	}()
 	t, found := match(r.URL.EscapedPath())
 	if !found {
+		r.Pattern = "/{version}/…"
 		return reply{}, errResource()
 	}
+	r.Pattern = t.resource.pattern // for whoever counts requests around us
 	act, found := t.resource.find(r.Method)
 	if !found {
 		return reply{}, errMethod(t.resource.allow())

@@ -14,53 +14,61 @@ type action struct {
 	serve func(*call) (reply, error)
 }
 
-// resource is one row of the API: its actions by verb.
-type resource []action
+// resource is one row of the API: a name for logs and figures, and its actions
+// by verb.
+type resource struct {
+	pattern string
+	actions []action
+}
 
 // The resources of contract section 2, and the alias of rule 16. Everything
 // else below a version is RESOURCE_NOT_FOUND.
 var (
-	userResource = resource{
+	userResource = &resource{"/{version}/user", []action{
 		{http.MethodGet, scopeAny, (*call).user},
-	}
-	hostsResource = resource{
+	}}
+	hostsResource = &resource{"/{version}/user/{user-id}/hosts", []action{
 		{http.MethodGet, scopeInfo, (*call).listHosts},
 		{http.MethodPost, scopeAdd, (*call).addHost},
-	}
-	hostResource = resource{
+	}}
+	hostResource = &resource{"/{version}/user/{user-id}/hosts/{host-id}", []action{
 		{http.MethodGet, scopeInfo, (*call).showHost},
 		{http.MethodDelete, scopeAdd, (*call).deleteHost},
-	}
-	hostChildren = map[string]resource{
-		"verification": {
+	}}
+	hostChildren = map[string]*resource{
+		"verification": {hostResource.pattern + "/verification", []action{
 			{http.MethodGet, scopeInfo, (*call).verification},
 			{http.MethodPost, scopeVerify, (*call).verify},
-		},
-		"owner-verification": {
+		}},
+		"owner-verification": {hostResource.pattern + "/owner-verification", []action{
 			{http.MethodGet, scopeInfo, (*call).verification},
 			{http.MethodPost, scopeVerify, (*call).verifyFromBody},
-		},
-		"owners":  {{http.MethodGet, scopeInfo, (*call).owners}},
-		"summary": {{http.MethodGet, scopeInfo, (*call).summary}},
+		}},
+		"owners": {hostResource.pattern + "/owners", []action{
+			{http.MethodGet, scopeInfo, (*call).owners},
+		}},
+		"summary": {hostResource.pattern + "/summary", []action{
+			{http.MethodGet, scopeInfo, (*call).summary},
+		}},
 	}
 )
 
 // find picks the action for a verb. HEAD is a GET whose body net/http drops.
-func (res resource) find(verb string) (action, bool) {
+func (res *resource) find(verb string) (action, bool) {
 	if verb == http.MethodHead {
 		verb = http.MethodGet
 	}
-	i := slices.IndexFunc(res, func(a action) bool { return a.verb == verb })
+	i := slices.IndexFunc(res.actions, func(a action) bool { return a.verb == verb })
 	if i < 0 {
 		return action{}, false
 	}
-	return res[i], true
+	return res.actions[i], true
 }
 
 // allow is the Allow header of the resource.
-func (res resource) allow() string {
+func (res *resource) allow() string {
 	var verbs []string
-	for _, a := range res {
+	for _, a := range res.actions {
 		verbs = append(verbs, a.verb)
 		if a.verb == http.MethodGet {
 			verbs = append(verbs, http.MethodHead)
@@ -72,7 +80,7 @@ func (res resource) allow() string {
 // target is where a path leads.
 type target struct {
 	version  version
-	resource resource
+	resource *resource
 	user     string // "" for the user resource itself
 	host     string // decoded host id as given, "" above a host
 }

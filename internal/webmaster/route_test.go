@@ -178,3 +178,20 @@ func TestScopes(t *testing.T) {
 		t.Errorf("a refusal of the service: %d %s", status, code)
 	}
 }
+
+// TestPattern: figures and logs around the handler get a small, fixed set of
+// route names.
+func TestPattern(t *testing.T) {
+	_, h := world(t, Config{})
+	for path, want := range map[string]string{
+		"/v4/user": "/{version}/user",
+		"/v3/user/1/hosts/http:a.example:80/verification/": "/{version}/user/{user-id}/hosts/{host-id}/verification",
+		"/v4/user/1/hosts/http:a.example:80/else":          "/{version}/…",
+	} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if r.Pattern != want {
+			t.Errorf("%s: pattern %q, want %q", path, r.Pattern, want)
+		}
+	}
+}
