@@ -108,7 +108,7 @@ func TestAnswerTXTBytes(t *testing.T) {
 		if !strings.Contains(string(wire), string(rune(len(raw)))+raw) && len(raw) < 128 {
 			t.Errorf("%q is not in the answer %q", raw, wire)
 		}
-		i := slices.IndexFunc(z.Records(), func(r testnet.Record) bool { return r.Name == "_x" })
+		i := slices.IndexFunc(z.Records(), func(r testnet.Record) bool { return r.Name == "_x.example.com" })
 		if got := z.Records()[i].Values[0]; got != raw {
 			t.Errorf("listed as %q, want %q", got, raw)
 		}

@@ -2,6 +2,7 @@ package testnet_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -335,6 +336,19 @@ func TestHostFaultsOfVolume(t *testing.T) {
 	}
 	if _, k, err := fetch(testnet.HostFaultHugeBody, 10<<20, 20*time.Second); err != nil || k != 10<<20 {
 		t.Errorf("huge body: %d octets, %v", k, err)
+	}
+	h.Fault(testnet.HostFaultGzipBomb)
+	_, packed, err := v4.get("http://example.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	zr, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	zr.Multistream(false) // all of it is one member
+	if k, err := io.Copy(io.Discard, zr); err != nil || k != 200<<20 {
+		t.Errorf("bomb: %d octets unpacked, %v", k, err)
 	}
 	if resp, k, err := fetch(testnet.HostFaultGzipBomb, 10<<20, 20*time.Second); err != nil || resp.Header.Get("Content-Encoding") != "gzip" || k > 1<<20 || k < 100<<10 {
 		t.Errorf("bomb: %d octets, %v", k, err)

@@ -2,9 +2,12 @@ package testnet
 
 import (
 	"bytes"
-	"compress/gzip"
+	"compress/flate"
 	"crypto/tls"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,7 +23,7 @@ const (
 	HostFaultNone           HostFault = ""
 	HostFaultConnectTimeout HostFault = "connect_timeout" // no answer to SYN
 	HostFaultRefused        HostFault = "refused"         // nothing listens
-	HostFaultReset          HostFault = "reset"           // RST after accept
+	HostFaultReset          HostFault = "reset"           // RST after the first octets
 	HostFaultSilent         HostFault = "silent"          // accepts, then says nothing
 	HostFaultGarbage        HostFault = "garbage"         // not HTTP, not TLS
 	HostFaultSlowHeaders    HostFault = "slow_headers"    // one octet each 100 ms
@@ -129,22 +132,22 @@ func (l *hostListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		secure := l.endpoint.tls
+		n := l.endpoint.host.net
 		switch l.endpoint.fault() {
 		case HostFaultReset:
-			_ = conn.(*net.TCPConn).SetLinger(0)
-			conn.Close()
+			n.hold(conn, nil, sendReset)
 			continue
 		case HostFaultSilent:
-			l.endpoint.host.net.hold(conn, nil, false)
+			n.hold(conn, nil, stayOpen)
 			continue
 		case HostFaultGarbage:
-			l.endpoint.host.net.hold(conn, []byte("220 mail.testnet ESMTP ready\r\n"), false)
+			n.hold(conn, []byte("220 mail.testnet ESMTP ready\r\n"), stayOpen)
 			continue
 		case HostFaultTLSAlert:
-			l.endpoint.host.net.hold(conn, tlsAlert, true)
+			n.hold(conn, tlsAlert, hangUp)
 			continue
 		case HostFaultHTTP2:
-			l.endpoint.host.net.hold(conn, http2Refusal, true)
+			n.hold(conn, http2Refusal, hangUp)
 			continue
 		case HostFaultSwapTLS:
 			secure = !secure
@@ -164,22 +167,38 @@ var (
 	http2Refusal = []byte{0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}
 )
 
-// hold says something and then keeps a connection until the client has said
-// something (hangUp) or leaves, or the network closes.
-func (n *Network) hold(conn net.Conn, greeting []byte, hangUp bool) {
+// ending is what a connection comes to.
+type ending int
+
+const (
+	stayOpen ending = iota // until the client leaves or the network closes
+	hangUp
+	sendReset
+)
+
+// hold waits for the client's first octets, says something and ends.
+func (n *Network) hold(conn net.Conn, say []byte, end ending) {
 	n.running.Add(1)
 	go func() {
 		defer n.running.Done()
 		defer conn.Close()
 		stop := closeOn(n.ctx, conn)
 		defer stop()
-		_, _ = conn.Write(greeting)
 		var buf [512]byte
-		for {
-			if _, err := conn.Read(buf[:]); err != nil || hangUp {
-				return
-			}
+		if _, err := conn.Read(buf[:]); err != nil {
+			return
 		}
+		tcp := conn.(*net.TCPConn)
+		if end == sendReset {
+			_ = tcp.SetLinger(0)
+			return
+		}
+		_, _ = conn.Write(say)
+		if end == hangUp {
+			// Only this side: a full close with unread input would reset.
+			_ = tcp.CloseWrite()
+		}
+		_, _ = io.Copy(io.Discard, conn)
 	}()
 }
 
@@ -189,16 +208,26 @@ const (
 	hugeHeaders = 3 << 20
 )
 
-// bomb is 200 MiB of zeros, compressed once for the whole process.
+// bomb is 200 MiB of zeros in one gzip member of some 200 KiB. It is made
+// once, from one compressed MiB repeated: blocks that refer to nothing before
+// them can stand anywhere in the stream (RFC 1951 section 2).
 var bomb = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	const mebi = 200
 	zeros := make([]byte, 1<<20)
-	for range 200 {
-		_, _ = w.Write(zeros)
+	var block, out bytes.Buffer
+	w, _ := flate.NewWriter(&block, flate.BestCompression)
+	_, _ = w.Write(zeros)
+	_ = w.Flush()
+	out.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}) // RFC 1952 section 2.3
+	sum := crc32.NewIEEE()
+	for range mebi {
+		out.Write(block.Bytes())
+		_, _ = sum.Write(zeros)
 	}
-	_ = w.Close()
-	return b.Bytes()
+	out.Write([]byte{1, 0, 0, 0xff, 0xff}) // an empty last block
+	tail := binary.LittleEndian.AppendUint32(nil, sum.Sum32())
+	out.Write(binary.LittleEndian.AppendUint32(tail, mebi<<20))
+	return out.Bytes()
 })
 
 // misbehave answers a request with the endpoint's fault, if it has one.

@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
 
 // Record is one published record, for lists and editors.
 type Record struct {
-	Name   string   // as Add takes it: relative, "@", or absolute if out of zone
+	Name   string   // full, without the final dot; Add takes it with one
 	Type   string   // mnemonic
 	TTL    uint32   // seconds
+	Value  string   // presentation form; for TXT the raw strings, joined
 	Values []string // as Add takes them: several only for TXT
 	Server string   // name of the only server that holds it; "": all
 }
@@ -75,21 +77,13 @@ func (z *Zone) list(k rrKey, rrs []dns.RR, server string) []Record {
 		if ttl == 0 {
 			ttl = z.ttl
 		}
-		out[i] = Record{Name: z.relative(k.name), Type: dns.Type(k.rtype).String(), TTL: ttl, Values: rdata(rr), Server: server}
+		values := rdata(rr)
+		out[i] = Record{
+			Name: trimDot(k.name.String()), Type: dns.Type(k.rtype).String(), TTL: ttl,
+			Value: strings.Join(values, ""), Values: values, Server: server,
+		}
 	}
 	return out
-}
-
-// relative is the name as Add takes it.
-func (z *Zone) relative(w wireName) string {
-	switch {
-	case w == z.apex:
-		return "@"
-	case z.apex == rootName || !w.within(z.apex):
-		return w.String()
-	}
-	s := w.String()
-	return s[:len(s)-len(z.apex.String())-1]
 }
 
 // RemoveRecord deletes the one record with these values, as Records shows

@@ -166,15 +166,18 @@ func TestZoneRecords(t *testing.T) {
 		Add("other.net.", "A", "45.1.1.1")
 	s := z.Servers()[1]
 	s.Only("_x", "TXT", "three")
+	rec := func(name, rtype, server string, values ...string) testnet.Record {
+		return testnet.Record{Name: name, Type: rtype, TTL: 300, Value: strings.Join(values, ""), Values: values, Server: server}
+	}
 	want := []testnet.Record{
-		{Name: "@", Type: "NS", TTL: 300, Values: []string{"ns1.example.com."}},
-		{Name: "@", Type: "NS", TTL: 300, Values: []string{"ns2.example.com."}},
-		{Name: "_x", Type: "TXT", TTL: 300, Values: []string{"one", "two"}},
-		{Name: "_x", Type: "TXT", TTL: 300, Values: []string{"three"}, Server: "ns2.example.com"},
-		{Name: "mail", Type: "MX", TTL: 300, Values: []string{"10 mx.example.com."}},
-		{Name: "ns1", Type: "A", TTL: 300, Values: []string{ip(z.Servers()[0])}},
-		{Name: "ns2", Type: "A", TTL: 300, Values: []string{ip(s)}},
-		{Name: "other.net.", Type: "A", TTL: 300, Values: []string{"45.1.1.1"}},
+		rec("_x.example.com", "TXT", "", "one", "two"),
+		rec("_x.example.com", "TXT", "ns2.example.com", "three"),
+		rec("example.com", "NS", "", "ns1.example.com."),
+		rec("example.com", "NS", "", "ns2.example.com."),
+		rec("mail.example.com", "MX", "", "10 mx.example.com."),
+		rec("ns1.example.com", "A", "", ip(z.Servers()[0])),
+		rec("ns2.example.com", "A", "", ip(s)),
+		rec("other.net", "A", "", "45.1.1.1"),
 	}
 	if diff := cmp.Diff(want, z.Records()); diff != "" {
 		t.Error(diff)
@@ -186,7 +189,7 @@ func TestZoneRecords(t *testing.T) {
 		if r.Server != "" || r.Type == "NS" {
 			continue
 		}
-		if ok, err := z.RemoveRecord(r.Name, r.Type, r.Values...); !ok || err != nil {
+		if ok, err := z.RemoveRecord(r.Name+".", r.Type, r.Values...); !ok || err != nil {
 			t.Errorf("%v: %v %v", r, ok, err)
 		}
 	}
