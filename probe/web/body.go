@@ -31,6 +31,7 @@ func (c *Client) body(ctx context.Context, req *Request, resp *http.Response, u 
 	if limit <= 0 {
 		limit = c.cfg.MaxBody
 	}
+	limit = min(limit, 1<<30) // all of it is held in memory
 	span := probe.TraceFrom(ctx).Start("body", hop.URL)
 	raw := &meter{r: resp.Body, left: limit + rawSlack, limit: errRawLimit}
 	fail := func(kind ErrorKind, err error) *Error {

@@ -58,7 +58,7 @@ func TestFetch(t *testing.T) {
 		}
 	}
 	wantSteps := []string{
-		"resolve_host|www.example.com|2 addresses",
+		"resolve_host|www.example.com|2a0e:1::1, 45.10.0.1",
 		"connect|[2a0e:1::1]:80|connected",
 		"request|http://www.example.com/a?b=c%20d|200",
 		"body|http://www.example.com/a?b=c%20d|5 bytes",

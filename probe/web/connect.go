@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zonehold/zonehold/probe"
@@ -25,7 +27,6 @@ func (c *Client) resolve(ctx context.Context, u *url.URL) ([]netip.Addr, *Error)
 		span.End(false, "no address")
 		return nil, &Error{Kind: KindNoAddress, URL: u.String()}
 	}
-	span.End(true, "%d addresses", len(found.Addrs))
 	// IPv6 first, whatever order the resolver chose; an IPv4 address in IPv6
 	// clothes is an IPv4 address.
 	var six, four []netip.Addr
@@ -38,15 +39,32 @@ func (c *Client) resolve(ctx context.Context, u *url.URL) ([]netip.Addr, *Error)
 			six = append(six, a)
 		}
 	}
-	return append(six, four...), nil
+	addrs := append(six, four...)
+	span.End(true, "%s", list(addrs))
+	return addrs, nil
+}
+
+// list names the first addresses and counts the rest.
+func list(addrs []netip.Addr) string {
+	const most = 4
+	var names []string
+	for _, a := range addrs[:min(len(addrs), most)] {
+		names = append(names, a.String())
+	}
+	if more := len(addrs) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // candidates are the addresses to try, in order: the first allowed one of
 // each family. Forbidden ones go to hop.Failed, all with the same error.
-func (c *Client) candidates(hop *Hop) ([]netip.Addr, *Error) {
+func (c *Client) candidates(ctx context.Context, u *url.URL, hop *Hop) ([]netip.Addr, *Error) {
 	var six, four netip.Addr
 	for _, a := range hop.Addrs {
 		if c.cfg.Dialer.Guard.Check(a) != nil {
+			target := netip.AddrPortFrom(a, portNumber(u)).String()
+			probe.TraceFrom(ctx).Start("connect", target).End(false, "%s", KindForbiddenAddress)
 			hop.Failed = append(hop.Failed, AddrError{a, forbidden(hop.URL)})
 			continue
 		}
@@ -78,7 +96,7 @@ func forbidden(url string) *Error {
 // connect dials the candidates of the hop: one, and if that fails one of the
 // other family.
 func (c *Client) connect(ctx context.Context, u *url.URL, hop *Hop) (net.Conn, *Error) {
-	try, err := c.candidates(hop)
+	try, err := c.candidates(ctx, u, hop)
 	if err != nil {
 		return nil, err
 	}

@@ -49,20 +49,14 @@ func writeUntilClosed(c net.Conn, b []byte, sent *atomic.Int64) {
 // Threat T11, first case: about 200 kB that become 200 MB. All allocation
 // counts, also of what was thrown away, so the growth of the process is less.
 func TestDecompressionBomb(t *testing.T) {
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	zeros := make([]byte, 1<<20)
-	for range 200 {
-		w.Write(zeros)
-	}
-	w.Close()
-	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", packed.Len())
+	packed := bytes.Repeat(gz(make([]byte, 1<<20)), 200)
+	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", len(packed))
 	l := newLAN(t)
 	l.name("example.com", []netip.Addr{v4})
 	l.raw(v4, 80, func(c net.Conn) {
 		readRequest(c)
 		io.WriteString(c, head)
-		c.Write(packed.Bytes())
+		c.Write(packed)
 	})
 	l.fetch("http://example.com/") // makes what is made once
 	var f *Fetch
@@ -108,7 +102,7 @@ func TestSlowness(t *testing.T) {
 			l := newLAN(t)
 			l.name("example.com", []netip.Addr{v4})
 			l.raw(v4, 80, tc.serve)
-			c := l.client(func(cfg *Config) { cfg.Timeout = 500 * time.Millisecond })
+			c := l.client(func(cfg *Config) { cfg.Timeout = 2 * time.Second })
 			f := c.Fetch(t.Context(), Request{URL: "http://example.com/"})
 			wantKind(t, f, KindTimeout)
 			if f.Status != tc.status || f.Err.Addr != v4 {

@@ -85,12 +85,12 @@ func (c *Client) redirect(req *Request, first, from *url.URL, header http.Header
 	if allow == nil {
 		allow = sameSite
 	}
-	asked := *to
+	before, asked := *from, *to // copies: the policy is foreign code
 	asked.Host = host
 	if p := to.Port(); p != "" {
 		asked.Host += ":" + p
 	}
-	if err := allow(from, &asked); err != nil {
+	if err := allow(&before, &asked); err != nil {
 		return fail(&refusal{kind: KindRedirectOffSite, err: err})
 	}
 	port, no := c.admitPort(to, host == first.Hostname(), req.ExtraPort)

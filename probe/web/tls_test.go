@@ -9,11 +9,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +92,25 @@ func selfSigned(t *testing.T, host string) *tls.Certificate {
 		t.Fatal(err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// Without roots of its own a client trusts the platform's, and those follow
+// SSL_CERT_FILE.
+func TestPlatformRoots(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "roots.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: testCA().cert.Raw})
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SSL_CERT_FILE", file) // read once per process; no other test needs it
+	t.Setenv("SSL_CERT_DIR", t.TempDir())
+	l := newLAN(t)
+	l.name("example.com", []netip.Addr{v4, v4b})
+	l.handleTLS(v4, 443, testCA().good("example.com"), ok)
+	l.handleTLS(v4b, 443, newCA().good("example.com"), ok)
+	c := l.client(func(cfg *Config) { cfg.RootCAs = nil })
+	wantKind(t, c.Fetch(t.Context(), Request{URL: "https://example.com/", Addr: v4}), "")
+	wantKind(t, c.Fetch(t.Context(), Request{URL: "https://example.com/", Addr: v4b}), KindTLSUntrusted)
 }
 
 func TestServerName(t *testing.T) {
