@@ -13,7 +13,7 @@ import (
 // the apex; a name that ends in "." is absolute (and may be out of zone).
 // Host names inside values follow the same rule, as in a master file.
 // Methods panic on names, types and values that cannot be put on the wire;
-// AddRecord returns an error instead.
+// AddRecord and RemoveRecords return an error instead.
 type Zone struct {
 	net     *Network
 	apex    wireName
@@ -70,14 +70,22 @@ func (z *Zone) AddRecord(name, rtype string, ttl uint32, value ...string) error 
 
 // Remove deletes all records of that name and type ("" all types).
 func (z *Zone) Remove(name, rtype string) *Zone {
+	if err := z.RemoveRecords(name, rtype); err != nil {
+		panic(fmt.Sprintf("testnet: removing from %s: %v", z.Name(), err))
+	}
+	return z
+}
+
+// RemoveRecords is Remove with an error for what is no name or type.
+func (z *Zone) RemoveRecords(name, rtype string) error {
 	owner, err := absolute(name, z.apex)
 	if err != nil {
-		panic(fmt.Sprintf("testnet: removing from %s: %v", z.Name(), err))
+		return err
 	}
 	var t uint16
 	if rtype != "" {
 		if t, err = rrType(rtype); err != nil {
-			panic(fmt.Sprintf("testnet: removing from %s: %v", z.Name(), err))
+			return err
 		}
 	}
 	gone := func(k rrKey) bool { return k.name == owner && (t == 0 || k.rtype == t) }
@@ -89,7 +97,7 @@ func (z *Zone) Remove(name, rtype string) *Zone {
 		maps.DeleteFunc(s.only, func(k rrKey, _ []dns.RR) bool { return gone(k) })
 	}
 	z.changed()
-	return z
+	return nil
 }
 
 // Sequence makes the RRset change with every question: the first question

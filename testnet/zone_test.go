@@ -138,6 +138,9 @@ func TestZoneRejects(t *testing.T) {
 			t.Errorf("%q %s %q was taken", tt.name, tt.rtype, tt.value)
 		}
 	}
+	if z.RemoveRecords("a..b", "A") == nil || z.RemoveRecords("x", "NOSUCHTYPE") == nil {
+		t.Error("nonsense was removed")
+	}
 	if diff := cmp.Diff(before, z.Records()); diff != "" {
 		t.Error(diff)
 	}
