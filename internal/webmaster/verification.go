@@ -155,7 +155,8 @@ func explain(title, found string, fixes []string) string {
 		parts = append(parts, sentence(found))
 	}
 	if len(fixes) > 0 {
-		parts = append(parts, sentence(fixes[0]))
+		// As it is: it may end in a value to be copied.
+		parts = append(parts, oneLine(fixes[0], maxPart))
 	}
 	return oneLine(strings.Join(parts, " "), maxMessage)
 }
