@@ -122,8 +122,7 @@ func (c *Client) FetchEach(ctx context.Context, req Request) []*Fetch {
 		return []*Fetch{{Hops: []Hop{{URL: err.URL}}, Err: err}}
 	}
 	hop := Hop{URL: u.String()}
-	hop.Addrs, err = c.resolve(ctx, u)
-	if err != nil {
+	if err := c.resolve(ctx, u, &hop); err != nil {
 		hop.Duration = time.Since(start)
 		return []*Fetch{{Hops: []Hop{hop}, Err: err, Duration: hop.Duration}}
 	}
@@ -135,6 +134,7 @@ func (c *Client) FetchEach(ctx context.Context, req Request) []*Fetch {
 			r := req
 			r.Addr = addr
 			fetches[i] = c.Fetch(ctx, r)
+			fetches[i].Hops[0].Aliases = hop.Aliases
 		})
 	}
 	wg.Wait()

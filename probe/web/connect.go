@@ -12,20 +12,26 @@ import (
 	"time"
 
 	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/dns"
 )
 
-// resolve asks for the addresses of the host of u, once. The result is not
-// empty unless there is an error.
-func (c *Client) resolve(ctx context.Context, u *url.URL) ([]netip.Addr, *Error) {
+// resolve asks for the addresses of the host of u, once, and puts them into
+// hop: at least one unless there is an error.
+func (c *Client) resolve(ctx context.Context, u *url.URL, hop *Hop) *Error {
 	span := probe.TraceFrom(ctx).Start("resolve_host", u.Hostname())
 	found, err := c.cfg.Resolver.Addrs(ctx, u.Hostname())
 	if err != nil {
 		span.End(false, "%s", KindDNS)
-		return nil, &Error{Kind: KindDNS, URL: u.String(), Err: err}
+		return &Error{Kind: KindDNS, URL: hop.URL, Err: err}
 	}
-	if found == nil || len(found.Addrs) == 0 {
-		span.End(false, "no address")
-		return nil, &Error{Kind: KindNoAddress, URL: u.String()}
+	hop.Aliases = found.Chain
+	if len(found.Addrs) == 0 {
+		err := ErrNoRecords
+		if found.Kind == dns.KindNXDomain {
+			err = ErrNoSuchHost
+		}
+		span.End(false, "%v", err)
+		return &Error{Kind: KindNoAddress, URL: hop.URL, Err: err}
 	}
 	// IPv6 first, whatever order the resolver chose; an IPv4 address in IPv6
 	// clothes is an IPv4 address.
@@ -39,9 +45,9 @@ func (c *Client) resolve(ctx context.Context, u *url.URL) ([]netip.Addr, *Error)
 			six = append(six, a)
 		}
 	}
-	addrs := append(six, four...)
-	span.End(true, "%s", list(addrs))
-	return addrs, nil
+	hop.Addrs = append(six, four...)
+	span.End(true, "%s", list(hop.Addrs))
+	return nil
 }
 
 // list names the first addresses and counts the rest.

@@ -31,10 +31,9 @@ var (
 func (c *Client) hop(ctx context.Context, req *Request, u *url.URL, f *Fetch, hop *Hop) *Error {
 	first := len(f.Hops) == 1
 	f.Status, f.Header = 0, nil
-	var err *Error
 	if first && req.Addr.IsValid() {
 		hop.Addrs = []netip.Addr{req.Addr.Unmap()}
-	} else if hop.Addrs, err = c.resolve(ctx, u); err != nil {
+	} else if err := c.resolve(ctx, u, hop); err != nil {
 		return err
 	}
 	conn, err := c.connect(ctx, u, hop)

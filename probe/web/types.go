@@ -5,6 +5,7 @@ package web
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -67,6 +68,7 @@ func (f *Fetch) URL() string { return f.Hops[len(f.Hops)-1].URL }
 // Hop is one request of a fetch.
 type Hop struct {
 	URL      string
+	Aliases  []string     // names that the host is an alias of, in order
 	Addrs    []netip.Addr // resolved, at most 32
 	Addr     netip.Addr   // connected
 	Failed   []AddrError  // not contacted because forbidden, or tried before Addr, e.g. a dead IPv6
@@ -103,7 +105,7 @@ type ErrorKind string
 const (
 	KindBadURL               ErrorKind = "bad_url"           // of the request itself; nothing was contacted
 	KindDNS                  ErrorKind = "dns"               // names could not be resolved; Err has the cause
-	KindNoAddress            ErrorKind = "no_address"        // no A or AAAA
+	KindNoAddress            ErrorKind = "no_address"        // no A or AAAA; ErrNoSuchHost if not even the name
 	KindForbiddenAddress     ErrorKind = "forbidden_address" // only addresses that the guard forbids
 	KindNoRoute              ErrorKind = "no_route"          // this machine cannot reach the family
 	KindConnectTimeout       ErrorKind = "connect_timeout"
@@ -126,6 +128,12 @@ const (
 	KindRedirectBad          ErrorKind = "redirect_bad"           // no or unusable Location, userinfo, too long
 	KindRedirectMissingSlash ErrorKind = "redirect_missing_slash" // host ends in ".well-known" or the like
 	KindEncoding             ErrorKind = "encoding"               // Content-Encoding broken or unknown
+)
+
+// ErrNoSuchHost and ErrNoRecords say which KindNoAddress it is.
+var (
+	ErrNoSuchHost = errors.New("the name does not exist")
+	ErrNoRecords  = errors.New("the name has neither A nor AAAA records")
 )
 
 // Error is why a fetch failed, at its last hop.
