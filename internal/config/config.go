@@ -48,6 +48,8 @@ type Config struct {
 	Exclusive           bool
 	ChecksPerMinute     int // per account
 	TargetChecksPerHour int // per registrable domain
+	ReadsPerMinute      int // API calls per token; 0: no limit
+	WritesPerMinute     int // API calls per token; 0: no limit
 	DomainLimit         int // domains per account
 	LogLevel            slog.Level
 	LogFormat           string // "text" or "json"

@@ -1,0 +1,79 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/zonehold/zonehold/api"
+)
+
+func humaConfig(version string) huma.Config {
+	cfg := huma.DefaultConfig("Zonehold", version)
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
+	cfg.CreateHooks = nil
+	cfg.Info.Description = "Proves who controls a domain, and says exactly why a proof fails. " +
+		"What is not set is null; times are RFC 3339 in UTC; unknown fields are refused in requests and must be ignored in replies. " +
+		"Every reply carries X-Request-Id and Zonehold-Version; replies to a token carry RateLimit-Policy and RateLimit. " +
+		"POST takes an Idempotency-Key, good for 24 hours, unless a call says otherwise."
+	cfg.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	cfg.Servers = []*huma.Server{{URL: "/"}}
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "A token of this service, zhp_…"},
+	}
+	cfg.Tags = []*huma.Tag{
+		{Name: "Domains", Description: "Claims on hostnames and their proofs"},
+		{Name: "Attempts", Description: "Checks of a proof"},
+		{Name: "Problems", Description: "Why a proof fails"},
+		{Name: "Events", Description: "What happened"},
+		{Name: "Account", Description: "Tokens and the account itself"},
+	}
+	return cfg
+}
+
+// documentErrors lists the statuses of refusals.
+func documentErrors(op *huma.Operation, h huma.API, statuses []int) {
+	schema := h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[api.Error](), true, "Error")
+	slices.Sort(statuses)
+	for _, status := range slices.Compact(statuses) {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
+		}
+	}
+}
+
+// nullable lists the types whose pointers to objects may be null on the wire,
+// which huma cannot say by itself.
+var nullable = []reflect.Type{
+	reflect.TypeFor[api.Domain](), reflect.TypeFor[api.Challenge](), reflect.TypeFor[api.Attempt](),
+}
+
+// finish completes the document that huma made and renders it.
+func finish(doc *huma.OpenAPI) []byte {
+	schemas := doc.Components.Schemas.Map()
+	for _, t := range nullable {
+		s := schemas[t.Name()]
+		for i := range t.NumField() {
+			f := t.Field(i)
+			name := f.Tag.Get("json")
+			if f.Type.Kind() != reflect.Pointer || f.Type.Elem().Kind() != reflect.Struct || s.Properties[name] == nil || s.Properties[name].Ref == "" {
+				continue
+			}
+			old := s.Properties[name]
+			s.Properties[name] = &huma.Schema{
+				Description: old.Description,
+				AnyOf:       []*huma.Schema{{Ref: old.Ref}, {Type: "null"}},
+			}
+		}
+	}
+	out, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		panic(err) // a mistake in the registrations, seen by every test
+	}
+	return append(out, '\n')
+}
