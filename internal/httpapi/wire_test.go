@@ -440,8 +440,6 @@ func conforms(t *testing.T, s *server, r *http.Request, w *httptest.ResponseReco
 
 type documented struct{ *huma.OpenAPI }
 
-type documented struct{ *huma.OpenAPI }
-
 // operation finds the call of a request by its path template.
 func (d documented) operation(r *http.Request) *huma.Operation {
 	for path, item := range d.Paths {
