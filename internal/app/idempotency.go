@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/zonehold/zonehold/internal/store"
 )
 
 // Errors of BeginIdempotent.
@@ -32,4 +34,30 @@ type Idempotency interface {
 	FinishIdempotent(ctx context.Context, accountID, key string, reply IdempotentReply) error
 	// AbandonIdempotent frees the key, after a failure that may be retried.
 	AbandonIdempotent(ctx context.Context, accountID, key string) error
+}
+
+// BeginIdempotent claims a key; see Idempotency.
+func (a *App) BeginIdempotent(ctx context.Context, accountID, key string, requestHash [32]byte) (*IdempotentReply, error) {
+	reply, err := a.store.BeginIdempotent(ctx, accountID, key, requestHash)
+	switch {
+	case errors.Is(err, store.ErrRunning):
+		return nil, ErrIdempotentRunning
+	case errors.Is(err, store.ErrMismatch):
+		return nil, ErrIdempotentMismatch
+	case err != nil:
+		return nil, a.ours(ctx, "idempotency key", err)
+	case reply == nil:
+		return nil, nil
+	}
+	return (*IdempotentReply)(reply), nil
+}
+
+// FinishIdempotent keeps the reply; see Idempotency.
+func (a *App) FinishIdempotent(ctx context.Context, accountID, key string, reply IdempotentReply) error {
+	return a.ours(ctx, "idempotency key", a.store.FinishIdempotent(ctx, accountID, key, store.IdempotentReply(reply)))
+}
+
+// AbandonIdempotent frees the key; see Idempotency.
+func (a *App) AbandonIdempotent(ctx context.Context, accountID, key string) error {
+	return a.ours(ctx, "idempotency key", a.store.AbandonIdempotent(ctx, accountID, key))
 }

@@ -136,16 +136,39 @@ func domainsByID(ctx context.Context, q conn, ids []string, suffix string) (map[
 	return out, nil
 }
 
-// LockNames locks the live claims of all accounts on the names, and returns
-// them. With it, "verified by somebody else" is decided by one at a time.
-func (tx *Tx) LockNames(ctx context.Context, names []string) ([]*Domain, error) {
-	if len(names) == 0 {
-		return nil, nil
+// exclusiveLock is the advisory lock under which fresh proofs are judged where
+// only one account may have a name.
+const exclusiveLock = 0x7a6f6e656f6e6c79
+
+// VerifiedBy finds which account has proved the names of the given domains;
+// names that nobody has proved are left out. Until the end of the transaction
+// no other one can ask the same. Call it before locking domains.
+func (tx *Tx) VerifiedBy(ctx context.Context, domainIDs []string) (map[zonehold.Hostname]string, error) {
+	if tx.pg != nil {
+		if _, err := tx.q.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(exclusiveLock)); err != nil {
+			return nil, fmt.Errorf("locking proofs: %w", err)
+		}
 	}
-	rows, err := tx.q.QueryContext(ctx, "SELECT "+domainColumns+" FROM domains WHERE deleted_at = 0 AND hostname IN "+
-		list(1, len(names))+" ORDER BY id"+tx.s.forUpdate, anys(names)...)
-	out, err := collect(rows, err, scanDomain)
-	return out, doing("reading claims on a name", err)
+	rows, err := tx.q.QueryContext(ctx, `SELECT hostname, account_id FROM domains
+		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk')
+			AND hostname IN (SELECT hostname FROM domains WHERE id IN `+list(1, len(domainIDs))+`)
+		ORDER BY verified_at DESC`, anys(domainIDs)...)
+	type owner struct {
+		name    zonehold.Hostname
+		account string
+	}
+	found, err := collect(rows, err, func(row scanner) (o owner, err error) {
+		err = row.Scan(&o.name, &o.account)
+		return o, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading who has proved a name: %w", err)
+	}
+	out := make(map[zonehold.Hostname]string, len(found))
+	for _, o := range found {
+		out[o.name] = o.account // the oldest proof comes last
+	}
+	return out, nil
 }
 
 // CountDomains counts the account's live domains.
@@ -288,4 +311,13 @@ func (s *Store) VerifiedClaims(ctx context.Context, scheme string, name zonehold
 		accounts[i] = byID[d.AccountID]
 	}
 	return domains, accounts, nil
+}
+
+// Touch counts the versions of domains up: what screens show of them changed.
+func (tx *Tx) Touch(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.q.ExecContext(ctx, "UPDATE domains SET version = version + 1 WHERE id IN "+list(1, len(ids)), anys(ids)...)
+	return doing("touching domains", err)
 }

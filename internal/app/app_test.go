@@ -1,0 +1,243 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/internal/store/storetest"
+	"github.com/zonehold/zonehold/problem"
+	"github.com/zonehold/zonehold/verify"
+)
+
+var quick = timing{
+	beat: 50 * time.Millisecond, silent: 2 * time.Second, selfStop: 1500 * time.Millisecond, late: 300 * time.Millisecond,
+	attempt: 20 * time.Second, net: 20 * time.Second, sweep: time.Second, poll: 100 * time.Millisecond,
+}
+
+// fixed is a check that always ends the same way.
+func fixed(method zonehold.Method, outcome zonehold.Outcome) CheckFunc {
+	return func(context.Context, *verify.Kit, zonehold.Method, verify.Claim) diagnose.Report {
+		return report(method, outcome)
+	}
+}
+
+func report(method zonehold.Method, outcome zonehold.Outcome) diagnose.Report {
+	r := diagnose.Report{Method: method, Outcome: outcome, StartedAt: time.Now(), Duration: time.Millisecond,
+		Steps: []zonehold.Step{{Name: "ask_authoritative", Target: "ns1", StartedAt: time.Now(), Result: "NOERROR", OK: true}}}
+	if outcome != zonehold.OutcomeVerified {
+		p := problem.New("dns_record_missing", nil)
+		r.Problem = &p
+	}
+	return r
+}
+
+// blocking is a check that waits to be let go.
+type blocking struct {
+	begun chan string           // hostnames
+	end   chan zonehold.Outcome // one for each check
+}
+
+func newBlocking() *blocking {
+	return &blocking{begun: make(chan string, 1000), end: make(chan zonehold.Outcome, 1000)}
+}
+
+func (b *blocking) check(ctx context.Context, _ *verify.Kit, _ zonehold.Method, c verify.Claim) diagnose.Report {
+	b.begun <- string(c.Hostname)
+	select {
+	case outcome := <-b.end:
+		return report(zonehold.MethodDNSTXT, outcome)
+	case <-ctx.Done():
+		return report(zonehold.MethodDNSTXT, zonehold.OutcomeInconclusive)
+	}
+}
+
+func start1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
+	t.Helper()
+	cfg.Store, cfg.Worker = s, true
+	a := make1(t, s, cfg, tm)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := a.Stop(ctx); err != nil {
+			t.Errorf("stopping: %v", err)
+		}
+	})
+	return a
+}
+
+func make1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
+	t.Helper()
+	cfg.Store, cfg.Kit = s, &verify.Kit{}
+	if cfg.ChecksPerMinute == 0 {
+		cfg.ChecksPerMinute = -1
+	}
+	if cfg.TargetChecksPerHour == 0 {
+		cfg.TargetChecksPerHour = -1
+	}
+	if testing.Verbose() {
+		cfg.Log = slog.New(slog.NewTextHandler(logWriter{t}, nil))
+	}
+	a, err := newApp(cfg, tm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+type logWriter struct{ t testing.TB }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", p)
+	return len(p), nil
+}
+
+func actor(t testing.TB, s *store.Store, name string) zonehold.Actor {
+	t.Helper()
+	account, err := s.CreateAccount(t.Context(), zonehold.Account{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zonehold.Actor{Account: account, TokenID: "tok", Scopes: []zonehold.Scope{zonehold.ScopeAdmin}}
+}
+
+func create(t testing.TB, a *App, who zonehold.Actor, hostname string) *Domain {
+	t.Helper()
+	d, created, err := a.CreateDomain(t.Context(), who, CreateDomain{Hostname: hostname})
+	if err != nil || !created {
+		t.Fatalf("creating %s: %v, %v", hostname, created, err)
+	}
+	return d
+}
+
+func begin(t testing.TB, a *App, who zonehold.Actor, ref string, method zonehold.Method) *Attempt {
+	t.Helper()
+	at, err := a.StartAttempt(t.Context(), who, ref, method, zonehold.TriggerRequest)
+	if err != nil {
+		t.Fatalf("starting a check of %s: %v", ref, err)
+	}
+	return at
+}
+
+func wait(t testing.TB, a *App, who zonehold.Actor, id string) *Attempt {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	at, err := a.WaitAttempt(ctx, who, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !at.State.Finished() {
+		t.Fatalf("attempt %s did not end: %s", id, at.State)
+	}
+	return at
+}
+
+func get(t testing.TB, a *App, who zonehold.Actor, ref string) *Domain {
+	t.Helper()
+	d, err := a.Domain(t.Context(), who, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func wantKind(t testing.TB, err error, kind Kind) *Error {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != kind {
+		t.Fatalf("error %v, want kind %s", err, kind)
+	}
+	return e
+}
+
+func eventTypes(t testing.TB, a *App, who zonehold.Actor) (types []zonehold.EventType) {
+	t.Helper()
+	events, err := a.Events(t.Context(), who, "", 500, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range events {
+		if e.Seq != int64(i)+1 {
+			t.Errorf("event %d has number %d", i, e.Seq)
+		}
+		types = append(types, e.Type)
+	}
+	return types
+}
+
+func TestCheckFromStartToEnd(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		b := newBlocking()
+		a := start1(t, s, Config{Check: b.check}, quick)
+		who := actor(t, s, "alpha")
+		d := create(t, a, who, "Example.COM.")
+		if d.Hostname != "example.com" || d.Turn != zonehold.TurnYou || len(d.Challenges) != len(verify.Methods()) || d.State != zonehold.StatePending {
+			t.Fatalf("created %+v", d)
+		}
+		at := begin(t, a, who, "example.com", "")
+		<-b.begun
+		if at.State != zonehold.AttemptRunning {
+			t.Errorf("started straight: %s", at.State)
+		}
+		now := get(t, a, who, d.ID)
+		if now.Turn != zonehold.TurnUs || now.Running == nil || now.Running.ID != at.ID || now.Version <= d.Version {
+			t.Errorf("while running: %+v", now)
+		}
+		_, err := a.StartAttempt(t.Context(), who, d.ID, zonehold.MethodFile, zonehold.TriggerRequest)
+		if e := wantKind(t, err, KindConflict); e.Attempt == nil || e.Attempt.ID != at.ID {
+			t.Errorf("conflict names %+v", e.Attempt)
+		}
+		b.end <- zonehold.OutcomeAbsent
+		done := wait(t, a, who, at.ID)
+		if done.Outcome != zonehold.OutcomeAbsent || done.Problem == nil || done.Method != zonehold.MethodDNSTXT || len(done.Steps) != 1 {
+			t.Errorf("finished %+v", done)
+		}
+		if body, err := a.Evidence(t.Context(), who, at.ID); err != nil || len(body) == 0 || body[0] != '{' {
+			t.Errorf("evidence %q, %v", body, err)
+		}
+		now = get(t, a, who, d.ID)
+		if now.State != zonehold.StatePending || now.Problem == nil || now.LastAttempt == nil || now.LastAttempt.ID != at.ID || now.Turn != zonehold.TurnYou {
+			t.Errorf("after a no: %+v", now)
+		}
+		b.end <- zonehold.OutcomeVerified
+		at = begin(t, a, who, d.ID, "dns_txt")
+		wait(t, a, who, at.ID)
+		now = get(t, a, who, d.ID)
+		if now.State != zonehold.StateVerified || now.Method != zonehold.MethodDNSTXT || now.Assurance != zonehold.AssuranceDNS ||
+			now.Covers != zonehold.CoversSubtree || now.Problem != nil || now.Turn != zonehold.TurnNobody || now.NextCheckAt.IsZero() || now.VerifiedAt.IsZero() {
+			t.Errorf("after a yes: %+v", now)
+		}
+		want := []zonehold.EventType{"domain.created", "attempt.completed", "domain.verification_failed", "attempt.completed", "domain.verified"}
+		if got := eventTypes(t, a, who); len(got) != len(want) {
+			t.Errorf("events %v, want %v", got, want)
+		}
+		page, err := a.Attempts(t.Context(), who, d.ID, 1, "")
+		if err != nil || len(page.Items) != 1 || page.Items[0].ID != at.ID || page.NextCursor == "" {
+			t.Fatalf("attempts %+v, %v", page, err)
+		}
+		page, err = a.Attempts(t.Context(), who, d.ID, 1, page.NextCursor)
+		if err != nil || len(page.Items) != 1 || page.Items[0].ID != done.ID || page.NextCursor != "" {
+			t.Errorf("second page %+v, %v", page, err)
+		}
+		other := actor(t, s, "beta")
+		_, err = a.Attempt(t.Context(), other, at.ID)
+		wantKind(t, err, KindNotFound)
+		_, err = a.Evidence(t.Context(), other, at.ID)
+		wantKind(t, err, KindNotFound)
+		_, err = a.Domain(t.Context(), other, d.ID)
+		wantKind(t, err, KindNotFound)
+		owners, err := a.Owners(t.Context(), who, now)
+		if err != nil || len(owners) != 1 || owners[0].Account.Name != "alpha" {
+			t.Errorf("owners %+v, %v", owners, err)
+		}
+	})
+}

@@ -1,0 +1,340 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/verify"
+)
+
+// StartAttempt begins a check; method "" tries every applicable one.
+// KindConflict with Attempt set when one is under way.
+func (a *App) StartAttempt(ctx context.Context, actor zonehold.Actor, ref string, method zonehold.Method, trigger zonehold.Trigger) (*Attempt, error) {
+	if err := allow(actor, zonehold.ScopeChecksRun); err != nil {
+		return nil, err
+	}
+	if method != "" {
+		m, ok := verify.Lookup(method)
+		if !ok {
+			return nil, invalid("method", "There is no such method. Leave it out to try every one that applies.")
+		}
+		method = m.Name()
+	}
+	switch trigger {
+	case "":
+		trigger = zonehold.TriggerRequest
+	case zonehold.TriggerCreate, zonehold.TriggerRequest, zonehold.TriggerPage:
+	default:
+		return nil, invalid("trigger", "A check by hand has the trigger create, request or page.")
+	}
+	d, err := a.find(ctx, actor.Account.ID, ref)
+	if err != nil {
+		return nil, err
+	}
+	s := newStart(d, method, trigger)
+	if err := a.launch(ctx, s); err != nil {
+		return nil, err
+	}
+	return attemptView(s.attempt), nil
+}
+
+// launch stores a start and, if a slot is free here, runs it at once.
+func (a *App) launch(ctx context.Context, s *start) error {
+	if a.reserve(s.attempt.ID) {
+		s.node = a.node
+	}
+	err := a.starts.do(s)
+	if err == nil {
+		err = s.err
+	}
+	if err != nil {
+		if s.node != "" {
+			a.runs.release(s.attempt.ID)
+		}
+		return a.ours(ctx, "domain", err)
+	}
+	if s.node != "" {
+		go a.run(s.attempt, s.domain)
+	}
+	a.wake.ring(s.attempt.ID)
+	return nil
+}
+
+// Attempt finds one attempt.
+func (a *App) Attempt(ctx context.Context, actor zonehold.Actor, id string) (*Attempt, error) {
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return nil, err
+	}
+	at, err := a.store.Attempt(ctx, actor.Account.ID, id)
+	if err != nil {
+		return nil, a.ours(ctx, "attempt", err)
+	}
+	return attemptView(at), nil
+}
+
+// WaitAttempt returns the attempt when it is finished or when ctx ends,
+// whichever is first.
+func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) (*Attempt, error) {
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return nil, err
+	}
+	always := context.WithoutCancel(ctx)
+	// Another process may run it: look now and then, at first more often.
+	poll := time.NewTimer(a.timing.poll / 8)
+	defer poll.Stop()
+	next := a.timing.poll / 8
+	for waiting := true; waiting; {
+		rang, stop := a.wake.listen(id)
+		state, err := a.store.AttemptState(always, actor.Account.ID, id)
+		if err != nil {
+			stop()
+			return nil, a.ours(ctx, "attempt", err)
+		}
+		if state.Finished() {
+			stop()
+			break
+		}
+		select {
+		case <-rang:
+		case <-poll.C:
+			next = min(next*2, a.timing.poll)
+			poll.Reset(next)
+		case <-ctx.Done():
+			waiting = false
+		case <-a.draining:
+			waiting = false
+		}
+		stop()
+	}
+	at, err := a.store.Attempt(always, actor.Account.ID, id)
+	if err != nil {
+		return nil, a.ours(ctx, "attempt", err)
+	}
+	return attemptView(at), nil
+}
+
+const attemptsOrder = "-attempts"
+
+// Attempts lists the attempts of a domain, newest first.
+func (a *App) Attempts(ctx context.Context, actor zonehold.Actor, ref string, limit int, cursor string) (Page[*Attempt], error) {
+	var page Page[*Attempt]
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return page, err
+	}
+	limit, err := checkLimit(limit)
+	if err != nil {
+		return page, err
+	}
+	if limit == 0 {
+		limit = 500
+	}
+	var from place
+	if cursor != "" {
+		if from, err = parseCursor(cursor, attemptsOrder); err != nil {
+			return page, err
+		}
+	}
+	d, err := a.find(ctx, actor.Account.ID, ref)
+	if err != nil {
+		return page, err
+	}
+	var created time.Time
+	if from.ID != "" {
+		created = from.time()
+	}
+	found, err := a.store.Attempts(ctx, d.ID, created, from.ID, limit+1)
+	if err != nil {
+		return page, a.ours(ctx, "attempt", err)
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		last := found[limit-1]
+		page.NextCursor = place{Order: attemptsOrder, Time: last.CreatedAt.UnixMicro(), ID: last.ID}.cursor()
+	}
+	page.Items = make([]*Attempt, len(found))
+	for i, at := range found {
+		page.Items[i] = attemptView(at)
+	}
+	return page, nil
+}
+
+// Evidence is the stored evidence of a finished attempt, a JSON document.
+func (a *App) Evidence(ctx context.Context, actor zonehold.Actor, attemptID string) (json.RawMessage, error) {
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return nil, err
+	}
+	body, err := a.store.Evidence(ctx, actor.Account.ID, attemptID)
+	return body, a.ours(ctx, "finished attempt", err)
+}
+
+// start is one attempt to be stored.
+type start struct {
+	attempt *store.Attempt
+	node    string        // "": the queue delivers it
+	domain  *store.Domain // as locked; set by commitStarts
+	err     error         // why this one cannot start
+}
+
+func newStart(d *store.Domain, method zonehold.Method, trigger zonehold.Trigger) *start {
+	target, ok := d.Hostname.Registrable()
+	if !ok {
+		target = string(d.Hostname)
+	}
+	return &start{attempt: &store.Attempt{
+		Attempt:   zonehold.Attempt{ID: zonehold.NewID(zonehold.PrefixAttempt), DomainID: d.ID, Method: method, Trigger: trigger},
+		AccountID: d.AccountID, Registrable: target, Requested: method,
+	}}
+}
+
+// commitStarts writes attempts and their jobs.
+func (a *App) commitStarts(ctx context.Context, starts []*start) error {
+	return a.store.InTx(ctx, func(tx *store.Tx) error {
+		ids := make([]string, len(starts))
+		for i, s := range starts {
+			ids[i] = s.attempt.DomainID
+		}
+		domains, err := tx.LockDomains(ctx, ids)
+		if err != nil {
+			return err
+		}
+		under, err := tx.Unfinished(ctx, ids)
+		if err != nil {
+			return err
+		}
+		var (
+			now        = time.Now().UTC().Truncate(time.Microsecond)
+			budget     = budgets{app: a, tx: tx, now: now}
+			soon, late []*store.Attempt // to be delivered now, or looked after later
+			scheduled  []string
+		)
+		for _, s := range starts {
+			d, at := domains[s.attempt.DomainID], s.attempt
+			s.domain, s.err = d, nil
+			if d == nil || !d.DeletedAt.IsZero() {
+				s.err = notFound("domain")
+				continue
+			}
+			if other := under[d.ID]; other != nil {
+				s.err = &Error{Kind: KindConflict, Attempt: attemptView(other), Message: "A check of this domain is under way. Wait for its end."}
+				continue
+			}
+			if at.Trigger == zonehold.TriggerSchedule {
+				if d.NextCheckAt.IsZero() || d.NextCheckAt.After(now) {
+					s.err = errNotDue
+					continue
+				}
+				scheduled = append(scheduled, d.ID)
+			} else if s.err, err = budget.take(ctx, at); err != nil {
+				return err
+			} else if s.err != nil {
+				continue
+			}
+			at.Generation, at.CreatedAt, at.ReadyAt = d.Generation, now, now
+			at.State, at.NodeID, at.Run, at.StartedAt, at.JobID = zonehold.AttemptQueued, "", 0, time.Time{}, 0
+			under[d.ID] = at
+			if s.node == "" {
+				soon = append(soon, at)
+				continue
+			}
+			at.State, at.NodeID, at.Run, at.StartedAt = zonehold.AttemptRunning, s.node, 1, now
+			late = append(late, at)
+		}
+		if err := a.addJobs(ctx, tx, soon, now); err != nil {
+			return err
+		}
+		if err := a.addJobs(ctx, tx, late, now.Add(a.timing.net)); err != nil {
+			return err
+		}
+		all := append(soon, late...)
+		if err := tx.InsertAttempts(ctx, all); err != nil {
+			return err
+		}
+		// So that the same check is not found due again while it runs; its end
+		// plans the next one.
+		if err := tx.SetNextCheck(ctx, scheduled, now.Add(recheckSoon)); err != nil {
+			return err
+		}
+		changed := make([]string, len(all))
+		for i, at := range all {
+			changed[i] = at.DomainID
+		}
+		return tx.Touch(ctx, changed)
+	})
+}
+
+var errNotDue = errors.New("not due any more")
+
+func (a *App) addJobs(ctx context.Context, tx *store.Tx, attempts []*store.Attempt, at time.Time) error {
+	ids := make([]string, len(attempts))
+	for i, attempt := range attempts {
+		ids[i] = attempt.ID
+	}
+	jobs, err := a.jobs.Insert(ctx, tx, ids, at)
+	if err != nil {
+		return err
+	}
+	for i, attempt := range attempts {
+		attempt.JobID = jobs[i]
+	}
+	return nil
+}
+
+// budgets hold requested checks to their limits, per account and per target
+// over all accounts (threat T12), over a sliding time.
+type budgets struct {
+	app              *App
+	tx               *store.Tx
+	now              time.Time
+	accounts, target map[string]int // taken by this transaction, not yet stored
+}
+
+// take counts one check. The first result is a refusal.
+func (b *budgets) take(ctx context.Context, at *store.Attempt) (refusal, err error) {
+	if b.accounts == nil {
+		b.accounts, b.target = map[string]int{}, map[string]int{}
+	}
+	limits := []struct {
+		taken  map[string]int
+		key    string
+		limit  int
+		window time.Duration
+		nth    func(context.Context, string, int, time.Time) (time.Time, error)
+		text   string
+	}{
+		{b.accounts, at.AccountID, b.app.cfg.ChecksPerMinute, time.Minute, b.tx.NthCheckOfAccount,
+			"The account has asked for %d checks within a minute, which is the limit."},
+		{b.target, at.Registrable, b.app.cfg.TargetChecksPerHour, time.Hour, b.tx.NthCheckOfTarget,
+			"This domain and the names below it were checked %d times within an hour, which is the limit."},
+	}
+	for _, l := range limits {
+		if l.limit < 0 {
+			continue
+		}
+		refusal := &Error{Kind: KindRateLimited, RetryAfter: l.window, Message: fmt.Sprintf(l.text, l.limit)}
+		left := l.limit - l.taken[l.key]
+		if left <= 0 {
+			return refusal, nil
+		}
+		// A place is free again when the oldest of the last ones is too old.
+		since := b.now.Add(-l.window)
+		oldest, err := l.nth(ctx, l.key, left, since)
+		if err != nil {
+			return nil, err
+		}
+		if !oldest.IsZero() {
+			refusal.RetryAfter = max(oldest.Sub(since), time.Second)
+			return refusal, nil
+		}
+	}
+	for _, l := range limits {
+		if l.limit >= 0 {
+			l.taken[l.key]++
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/internal/jobs"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/verify"
+)
+
+// CheckFunc checks one method of a claim, or every applicable one when method
+// is empty, and explains the verdict.
+type CheckFunc func(ctx context.Context, kit *verify.Kit, method zonehold.Method, c verify.Claim) diagnose.Report
+
+// Config of an App. Zero values are the defaults, except Store and Kit.
+type Config struct {
+	Store *store.Store
+	Kit   *verify.Kit // OtherClaim is set for each check by the App
+	Check CheckFunc   // nil: diagnose.Run and diagnose.RunAll
+
+	Worker bool // this process runs checks
+	Slots  int  // checks that run at a time straight from their request, and as many again from the queue; 0: 256
+
+	ChecksPerMinute     int           // requested checks per account; 0: 120; negative: no limit
+	TargetChecksPerHour int           // requested checks per registrable domain over all accounts (T12); 0: 60; negative: no limit
+	DomainLimit         int           // domains per account; 0: 1703
+	RecheckInterval     time.Duration // between scheduled checks of a verified domain; 0: 168 h
+	RecheckGrace        time.Duration // from at_risk to lapsed; 0: 168 h
+	Exclusive           bool          // one verified account per name
+
+	Log      *slog.Logger // nil: none
+	Observer Observer     // nil: none
+	NodeName string       // shown to operators; "": the host name
+}
+
+// Timing of the cluster. Variables of the App so that tests can shorten them.
+type timing struct {
+	beat     time.Duration // between two heartbeats
+	silent   time.Duration // a node silent for that long is dead
+	selfStop time.Duration // a node that missed its own beats for that long stops its checks; less than silent
+	late     time.Duration // a queued attempt that was not delivered by then is fetched
+	attempt  time.Duration // time limit of one check
+	net      time.Duration // when the queue looks after a check started straight from its request
+	sweep    time.Duration // between two looks for due domains
+	poll     time.Duration // how often a wait looks for changes by other processes
+}
+
+var usualTiming = timing{
+	beat: 2 * time.Second, silent: 10 * time.Second, selfStop: 8 * time.Second, late: 5 * time.Second,
+	attempt: 60 * time.Second, net: 30 * time.Second, sweep: 15 * time.Second, poll: 500 * time.Millisecond,
+}
+
+// maxRuns is after how many starts an attempt is given up: it may be what
+// kills the nodes.
+const maxRuns = 5
+
+// App is the one Service. Safe for concurrent use.
+type App struct {
+	cfg    Config
+	store  *store.Store
+	jobs   *jobs.Engine
+	log    *slog.Logger
+	node   string
+	timing timing
+
+	starts   combiner[*start]
+	claims   combiner[*claim]
+	finishes combiner[*finish]
+	wake     bell
+	runs     runs
+
+	draining  chan struct{}
+	drainOnce sync.Once
+	started   atomic.Bool
+	lastBeat  atomic.Int64 // UnixNano of the last good heartbeat
+	loops     sync.WaitGroup
+	stopLoops context.CancelFunc
+}
+
+var (
+	_ Service     = (*App)(nil)
+	_ Idempotency = (*App)(nil)
+)
+
+// New prepares an App. It serves requests at once; checks run after Start.
+func New(cfg Config) (*App, error) { return newApp(cfg, usualTiming) }
+
+func newApp(cfg Config, t timing) (*App, error) {
+	if cfg.Store == nil || cfg.Kit == nil {
+		return nil, errors.New("an app needs a store and a kit")
+	}
+	cfg.Slots = cmp.Or(cfg.Slots, 256)
+	cfg.ChecksPerMinute = cmp.Or(cfg.ChecksPerMinute, 120)
+	cfg.TargetChecksPerHour = cmp.Or(cfg.TargetChecksPerHour, 60)
+	cfg.DomainLimit = cmp.Or(cfg.DomainLimit, 1703)
+	cfg.RecheckInterval = cmp.Or(cfg.RecheckInterval, 168*time.Hour)
+	cfg.RecheckGrace = cmp.Or(cfg.RecheckGrace, 168*time.Hour)
+	if cfg.Check == nil {
+		cfg.Check = diagnosed
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = nobody{}
+	}
+	if cfg.NodeName == "" {
+		cfg.NodeName, _ = os.Hostname() // only for show
+	}
+	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, node: zonehold.NewID("node"), timing: t, draining: make(chan struct{})}
+	a.starts = combiner[*start]{commit: a.commitStarts}
+	a.claims = combiner[*claim]{commit: a.commitClaims}
+	a.finishes = combiner[*finish]{commit: a.commitFinishes}
+	a.runs.free = cfg.Slots
+	workers := 0
+	if cfg.Worker {
+		workers = cfg.Slots
+	}
+	var err error
+	a.jobs, err = jobs.New(jobs.Config{
+		Store: cfg.Store, Node: a.node, Workers: workers, Run: a.runJob, Sweep: a.sweep, SweepEvery: t.sweep, Log: cfg.Log,
+	})
+	return a, err
+}
+
+func diagnosed(ctx context.Context, kit *verify.Kit, method zonehold.Method, c verify.Claim) diagnose.Report {
+	if method == "" {
+		return diagnose.RunAll(ctx, kit, c)
+	}
+	m, ok := verify.Lookup(method)
+	if !ok {
+		// StartAttempt takes only known methods; an older program wrote this.
+		panic("unknown method " + string(method))
+	}
+	return diagnose.Run(ctx, kit, m, c)
+}
+
+// DomainLimit is how many domains an account may have.
+func (a *App) DomainLimit() int { return a.cfg.DomainLimit }
+
+// jitter spreads d by a tenth to both sides, so that what was verified in one
+// go is not checked again in one go.
+func jitter(d time.Duration) time.Duration {
+	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d))
+}
+
+type nobody struct{}
+
+func (nobody) AttemptStarted(time.Duration)                  {}
+func (nobody) AttemptFinished(string, string, time.Duration) {}
+func (nobody) QueueDepth(int, int)                           {}

@@ -1,0 +1,447 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/store"
+)
+
+// CreateDomain claims a hostname; false when the account already has it.
+func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateDomain) (*Domain, bool, error) {
+	if err := allow(actor, zonehold.ScopeDomainsWrite); err != nil {
+		return nil, false, err
+	}
+	profile := in.Profile
+	if profile == "" {
+		profile = zonehold.ProfileZonehold
+	}
+	if !profile.Valid() {
+		return nil, false, invalid("profile", "There is no such profile. Known ones: zonehold, yandex, probely.")
+	}
+	name, err := zonehold.ParseHostname(in.Hostname)
+	if err == nil {
+		err = name.CheckClaim()
+	}
+	if err != nil {
+		return nil, false, refused(in.Hostname, err)
+	}
+	if profile == zonehold.ProfileYandex && in.Scheme == "" {
+		in.Scheme = "http" // a site of that dialect always has one
+	}
+	port, err := checkOrigin(in.Scheme, in.Port)
+	if err != nil {
+		return nil, false, err
+	}
+	accountToken := ""
+	if profile == zonehold.ProfileProbely {
+		if accountToken, err = a.store.ProbelyToken(ctx, actor.Account.ID); err != nil {
+			return nil, false, a.ours(ctx, "account", err)
+		}
+	}
+	tokens, err := zonehold.NewTokens(profile, accountToken)
+	if err != nil {
+		return nil, false, fmt.Errorf("making tokens: %w", err)
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	d := &store.Domain{Domain: zonehold.Domain{
+		ID: zonehold.NewID(zonehold.PrefixDomain), AccountID: actor.Account.ID, Hostname: name, Scheme: in.Scheme, Port: port,
+		Profile: profile, Tokens: tokens, Generation: 1, Version: 1, State: zonehold.StatePending, StateSince: now,
+		DiscoveryEnabled: true, Tags: []string{}, CreatedAt: now, UpdatedAt: now,
+	}}
+	created := true
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		created = true
+		if err := tx.LockAccount(ctx, actor.Account.ID); err != nil {
+			return err
+		}
+		switch had, err := tx.DomainByHost(ctx, actor.Account.ID, in.Scheme, name, port); {
+		case err == nil:
+			d, created = had, false
+			return nil
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		switch n, err := tx.CountDomains(ctx, actor.Account.ID); {
+		case err != nil:
+			return err
+		case n >= a.cfg.DomainLimit:
+			return &Error{Kind: KindLimit, Limit: a.cfg.DomainLimit,
+				Message: fmt.Sprintf("The account has %d domains, which is the limit. Delete one first.", n)}
+		}
+		if err := tx.InsertDomain(ctx, d); err != nil {
+			return err
+		}
+		return tx.AppendEvents(ctx, []*zonehold.Event{domainEvent(zonehold.EventDomainCreated, d, now)})
+	})
+	if err != nil {
+		return nil, false, a.ours(ctx, "account", err)
+	}
+	if created {
+		a.wake.ring(actor.Account.ID)
+		return a.view(d, nil, nil), true, nil
+	}
+	views, err := a.views(ctx, d)
+	if err != nil {
+		return nil, false, a.ours(ctx, "domain", err)
+	}
+	return views[0], false, nil
+}
+
+// checkOrigin judges scheme and port, and drops the scheme's default port.
+func checkOrigin(scheme string, port int) (uint16, error) {
+	if scheme != "" && scheme != "http" && scheme != "https" {
+		return 0, invalid("scheme", "The scheme is http or https, or left out.")
+	}
+	if port < 0 || port > 65535 {
+		return 0, invalid("port", "A port is a number from 1 to 65535.")
+	}
+	if scheme == "http" && port == 80 || scheme == "https" && port == 443 {
+		return 0, nil
+	}
+	return uint16(port), nil
+}
+
+// find resolves a reference: an id, or a hostname as typed.
+func (a *App) find(ctx context.Context, accountID, ref string) (*store.Domain, error) {
+	var (
+		d   *store.Domain
+		err error = store.ErrNotFound
+	)
+	if zonehold.ValidID(zonehold.PrefixDomain, ref) {
+		d, err = a.store.DomainByID(ctx, accountID, ref)
+	} else if name, bad := zonehold.ParseHostname(ref); bad == nil {
+		d, err = a.store.DomainByName(ctx, accountID, name)
+	}
+	return d, a.ours(ctx, "domain", err)
+}
+
+// Domain finds by id ("dom_…") or by hostname.
+func (a *App) Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Domain, error) {
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return nil, err
+	}
+	d, err := a.find(ctx, actor.Account.ID, ref)
+	if err != nil {
+		return nil, err
+	}
+	return a.oneView(ctx, d)
+}
+
+func (a *App) oneView(ctx context.Context, d *store.Domain) (*Domain, error) {
+	views, err := a.views(ctx, d)
+	if err != nil {
+		return nil, a.ours(ctx, "domain", err)
+	}
+	return views[0], nil
+}
+
+// Host finds the claim with exactly that scheme, hostname and port (0: default).
+func (a *App) Host(ctx context.Context, actor zonehold.Actor, scheme, hostname string, port uint16) (*Domain, error) {
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return nil, err
+	}
+	name, err := zonehold.ParseHostname(hostname)
+	if err != nil {
+		return nil, notFound("domain")
+	}
+	if port, err = checkOrigin(scheme, int(port)); err != nil {
+		return nil, notFound("domain")
+	}
+	d, err := a.store.DomainByHost(ctx, actor.Account.ID, scheme, name, port)
+	if err != nil {
+		return nil, a.ours(ctx, "domain", err)
+	}
+	return a.oneView(ctx, d)
+}
+
+// Domains lists the account's domains.
+func (a *App) Domains(ctx context.Context, actor zonehold.Actor, q DomainQuery) (Page[*Domain], error) {
+	var page Page[*Domain]
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return page, err
+	}
+	if q.State != "" && !q.State.Valid() {
+		return page, invalid("state", "The state is pending, verified, at_risk or lapsed.")
+	}
+	limit, err := checkLimit(q.Limit)
+	if err != nil {
+		return page, err
+	}
+	order := q.Sort
+	if order == "" {
+		order = "hostname"
+	}
+	f := store.DomainFilter{AccountID: actor.Account.ID, State: q.State, Method: q.Method, Profile: q.Profile, Text: searchText(q.Text)}
+	f.Order.By, f.Order.Desc = strings.CutPrefix(order, "-")
+	if !slices.Contains([]string{"hostname", "-hostname", "created_at", "-created_at", "state_since", "-state_since"}, order) {
+		return page, invalid("sort", "Sort by hostname, created_at or state_since, with a minus in front for the reverse.")
+	}
+	if q.Cursor != "" {
+		p, err := parseCursor(q.Cursor, order)
+		if err != nil {
+			return page, err
+		}
+		f.After = &store.DomainKey{Name: p.Name, Time: p.time(), ID: p.ID}
+	}
+	if limit > 0 {
+		f.Limit = limit + 1
+	}
+	domains, err := a.store.Domains(ctx, f)
+	if err != nil {
+		return page, a.ours(ctx, "domain", err)
+	}
+	if limit > 0 && len(domains) > limit {
+		domains = domains[:limit]
+		last := domains[limit-1]
+		p := place{Order: order, ID: last.ID}
+		switch f.Order.By {
+		case "hostname":
+			p.Name = string(last.Hostname)
+		case "created_at":
+			p.Time = last.CreatedAt.UnixMicro()
+		case "state_since":
+			p.Time = last.StateSince.UnixMicro()
+		}
+		page.NextCursor = p.cursor()
+	}
+	page.Items, err = a.views(ctx, domains...)
+	return page, a.ours(ctx, "domain", err)
+}
+
+// checkLimit returns the page size; 0 means all.
+func checkLimit(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return 50, nil
+	case limit == -1:
+		return 0, nil
+	case limit < 0 || limit > 500:
+		return 0, invalid("limit", "The limit is a number from 1 to 500.")
+	}
+	return limit, nil
+}
+
+// searchText maps a part of a name as typed to A-labels, as far as possible.
+func searchText(s string) string {
+	s = strings.ToLower(strings.TrimSpace(clip(s, 300)))
+	if ascii, err := idna.Punycode.ToASCII(s); err == nil {
+		return ascii
+	}
+	return s
+}
+
+// change locks a domain of the account, lets fn change it, and stores it. fn
+// returns the events to write and whether anything changed at all.
+func (a *App) change(ctx context.Context, actor zonehold.Actor, ref string, version int64,
+	fn func(tx *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, bool, error)) (*store.Domain, error) {
+	if err := allow(actor, zonehold.ScopeDomainsWrite); err != nil {
+		return nil, err
+	}
+	found, err := a.find(ctx, actor.Account.ID, ref)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		d        *store.Domain
+		canceled []*store.Attempt
+	)
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		locked, err := tx.LockDomains(ctx, []string{found.ID})
+		if err != nil {
+			return err
+		}
+		d = locked[found.ID]
+		if d == nil || !d.DeletedAt.IsZero() {
+			return notFound("domain")
+		}
+		if version != 0 && version != d.Version {
+			return &Error{Kind: KindPrecondition, Message: "The domain has changed meanwhile. Read it again."}
+		}
+		generation := d.Generation
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		events, changed, err := fn(tx, d, now)
+		if err != nil || !changed {
+			return err
+		}
+		if d.Generation != generation {
+			// Results of running checks are about something that is no more.
+			if canceled, err = tx.CancelUnfinished(ctx, d.ID, now); err != nil {
+				return err
+			}
+			if err := a.jobs.Delete(ctx, tx, jobIDs(canceled)); err != nil {
+				return err
+			}
+		}
+		d.UpdatedAt = now
+		if err := tx.UpdateDomain(ctx, d); err != nil {
+			return err
+		}
+		return tx.AppendEvents(ctx, events)
+	})
+	if errors.Is(err, store.ErrExists) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, a.ours(ctx, "domain", err)
+	}
+	keys := []string{actor.Account.ID}
+	for _, at := range canceled {
+		a.runs.cancel(at.ID, errCanceled)
+		keys = append(keys, at.ID)
+	}
+	a.wake.ring(keys...)
+	return d, nil
+}
+
+func jobIDs(attempts []*store.Attempt) []int64 {
+	var ids []int64
+	for _, at := range attempts {
+		if at.JobID != 0 {
+			ids = append(ids, at.JobID)
+		}
+	}
+	return ids
+}
+
+// UpdateDomain changes settings. It fails with KindPrecondition when version
+// is not 0 and not the current one.
+func (a *App) UpdateDomain(ctx context.Context, actor zonehold.Actor, ref string, p DomainPatch, version int64) (*Domain, error) {
+	d, err := a.change(ctx, actor, ref, version, func(_ *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, bool, error) {
+		fields, err := a.patch(d, p, now)
+		if err != nil || len(fields) == 0 {
+			return nil, false, err
+		}
+		e := domainEvent(zonehold.EventDomainUpdated, d, now)
+		e.Data = withFields(e.Data, fields)
+		return []*zonehold.Event{e}, true, nil
+	})
+	switch {
+	case errors.Is(err, store.ErrExists):
+		return nil, invalid("port", "The account has another claim on that host and port.")
+	case err != nil:
+		return nil, err
+	}
+	return a.oneView(ctx, d)
+}
+
+// patch applies p to d and names the fields that changed.
+func (a *App) patch(d *store.Domain, p DomainPatch, now time.Time) (fields []string, err error) {
+	if p.DiscoveryEnabled != nil && *p.DiscoveryEnabled != d.DiscoveryEnabled {
+		d.DiscoveryEnabled = *p.DiscoveryEnabled
+		fields = append(fields, "discovery_enabled")
+	}
+	if p.BasicAuthUsername != nil && *p.BasicAuthUsername != d.BasicUser {
+		if err := checkCredential(*p.BasicAuthUsername); err != nil || strings.Contains(*p.BasicAuthUsername, ":") {
+			return nil, invalid("basic_auth_username", "A user name has at most 255 characters, no colon and no control characters.")
+		}
+		d.BasicUser = *p.BasicAuthUsername
+		fields = append(fields, "basic_auth_username")
+	}
+	if p.BasicAuthPassword != nil {
+		if err := checkCredential(*p.BasicAuthPassword); err != nil {
+			return nil, invalid("basic_auth_password", "A password has at most 255 characters and no control characters.")
+		}
+		if err := a.store.SetBasicPassword(d, *p.BasicAuthPassword); err != nil {
+			if errors.Is(err, store.ErrNoKey) {
+				return nil, invalid("basic_auth_password", "Passwords cannot be kept: the operator has set no secret key.")
+			}
+			return nil, err
+		}
+		fields = append(fields, "basic_auth_password")
+	}
+	if p.Tags != nil && !slices.Equal(*p.Tags, d.Tags) {
+		if err := checkTags(*p.Tags); err != nil {
+			return nil, err
+		}
+		d.Tags = *p.Tags
+		fields = append(fields, "tags")
+	}
+	if p.Port != nil {
+		port, err := checkOrigin(d.Scheme, *p.Port)
+		if err != nil {
+			return nil, err
+		}
+		if port != d.Port {
+			d.Port = port
+			d.Generation++ // what runs now asks another server
+			if d.Covers == zonehold.CoversHost && d.State != zonehold.StatePending {
+				// The proof was about the server at the old port.
+				d.State, d.StateSince = zonehold.StatePending, now
+				d.VerifiedAt, d.NextCheckAt, d.GraceEndsAt = time.Time{}, time.Time{}, time.Time{}
+				d.Method, d.Assurance, d.Covers = "", "", ""
+			}
+			fields = append(fields, "port")
+		}
+	}
+	return fields, nil
+}
+
+func checkCredential(s string) error {
+	if len(s) > 255 || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return errors.New("not usable")
+	}
+	return nil
+}
+
+func checkTags(tags []string) error {
+	if len(tags) > 50 {
+		return invalid("tags", "A domain has at most 50 tags.")
+	}
+	for i, tag := range tags {
+		if tag == "" || utf8.RuneCountInString(tag) > 64 || !utf8.ValidString(tag) || strings.ContainsFunc(tag, unicode.IsControl) {
+			return invalid("tags", "A tag has 1 to 64 characters and no control characters.")
+		}
+		if slices.Contains(tags[:i], tag) {
+			return invalid("tags", "Each tag stands once.")
+		}
+	}
+	return nil
+}
+
+// DeleteDomain gives a claim up. Its tokens never prove anything again, and
+// the results of running checks are dropped (threats T44, T45).
+func (a *App) DeleteDomain(ctx context.Context, actor zonehold.Actor, ref string, version int64) error {
+	_, err := a.change(ctx, actor, ref, version, func(tx *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, bool, error) {
+		d.DeletedAt, d.NextCheckAt, d.GraceEndsAt = now, time.Time{}, time.Time{}
+		d.Generation++
+		d.BasicUser = ""
+		if err := a.store.SetBasicPassword(d, ""); err != nil {
+			return nil, false, err
+		}
+		if err := tx.RetireClaimTokens(ctx, d.ID, now); err != nil {
+			return nil, false, err
+		}
+		return []*zonehold.Event{domainEvent(zonehold.EventDomainDeleted, d, now)}, true, nil
+	})
+	return err
+}
+
+// Owners lists the verified claims on the same scheme, hostname and port, of
+// all accounts.
+func (a *App) Owners(ctx context.Context, actor zonehold.Actor, d *Domain) ([]Owner, error) {
+	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+		return nil, err
+	}
+	if d.AccountID != actor.Account.ID {
+		return nil, notFound("domain")
+	}
+	domains, accounts, err := a.store.VerifiedClaims(ctx, d.Scheme, d.Hostname, d.Port)
+	if err != nil {
+		return nil, a.ours(ctx, "domain", err)
+	}
+	out := make([]Owner, len(domains))
+	for i, claim := range domains {
+		out[i] = Owner{Account: accounts[i], Domain: claim.Domain, VerifiedAt: claim.VerifiedAt}
+	}
+	return out, nil
+}

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/problem"
+)
+
+func notFound(what string) *Error {
+	return &Error{Kind: KindNotFound, Message: "There is no such " + what + " in this account."}
+}
+
+func invalid(field, format string, args ...any) *Error {
+	return &Error{Kind: KindInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// allow checks the scope of the caller's token.
+func allow(actor zonehold.Actor, scope zonehold.Scope) error {
+	if actor.Account.ID == "" {
+		return &Error{Kind: KindForbidden, Scope: scope, Message: "Nobody is signed in."}
+	}
+	if !actor.Allows(scope) {
+		return &Error{Kind: KindForbidden, Scope: scope,
+			Message: fmt.Sprintf("The token lacks the scope %s. Use a token that has it.", scope)}
+	}
+	return nil
+}
+
+// ours turns an error of the store into one for the caller. Errors that are
+// already for the caller, and those of an ended context, stay.
+func (a *App) ours(ctx context.Context, what string, err error) error {
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrNotFound):
+		return notFound(what)
+	case ctx.Err() != nil:
+		return fmt.Errorf("looking after a %s: %w", what, err)
+	}
+	a.log.ErrorContext(ctx, "the database failed", "doing", what, "err", err)
+	return &Error{Kind: KindUnavailable, Message: "The database does not answer. Try again soon."}
+}
+
+// refused turns an error of the hostname rules into one with the problem of
+// the catalogue.
+func refused(typed string, err error) error {
+	var he *zonehold.HostnameError
+	if !errors.As(err, &he) {
+		return invalid("hostname", "This is not a host name.")
+	}
+	p := problem.New(problem.Code(he.Code), problem.Facts{
+		problem.FactGot: clip(typed, 200), problem.FactDomain: clip(typed, 200), problem.FactDetail: he.Detail,
+	})
+	return &Error{Kind: KindRefused, Field: "hostname", Message: he.Detail, Problem: &p}
+}
+
+// clip cuts s at n bytes, at the end of a character.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}

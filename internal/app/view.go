@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/verify"
+)
+
+// claimOf is the public part of what a check needs to know.
+func claimOf(d *store.Domain) verify.Claim {
+	return verify.Claim{Hostname: d.Hostname, Scheme: d.Scheme, Port: d.Port, Profile: d.Profile, Tokens: d.Tokens}
+}
+
+// views adds to domains what screens need. The attempts in it come without
+// their steps.
+func (a *App) views(ctx context.Context, domains ...*store.Domain) ([]*Domain, error) {
+	var ids, last []string
+	for _, d := range domains {
+		ids = append(ids, d.ID)
+		if d.LastAttemptID != "" {
+			last = append(last, d.LastAttemptID)
+		}
+	}
+	running, err := a.store.Unfinished(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	finished, err := a.store.AttemptsByID(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Domain, len(domains))
+	for i, d := range domains {
+		out[i] = a.view(d, finished[d.LastAttemptID], running[d.ID])
+	}
+	return out, nil
+}
+
+func (a *App) view(d *store.Domain, last, running *store.Attempt) *Domain {
+	v := &Domain{
+		Domain: d.Domain, Challenges: a.challenges(d), LastAttempt: attemptView(last), Running: attemptView(running),
+		Turn: zonehold.TurnYou,
+	}
+	if d.State != zonehold.StateVerified {
+		v.Problem = d.Problem
+	}
+	if d.DNSHost != nil {
+		// What cannot be read is left out: it is only for show.
+		_ = json.Unmarshal(d.DNSHost, &v.DNSHost)
+	}
+	switch {
+	case running != nil:
+		v.Turn = zonehold.TurnUs
+	case d.State == zonehold.StateVerified:
+		v.Turn = zonehold.TurnNobody
+	}
+	return v
+}
+
+func (a *App) challenges(d *store.Domain) []zonehold.Challenge {
+	claim := claimOf(d)
+	methods := verify.Methods()
+	out := make([]zonehold.Challenge, len(methods))
+	for i, m := range methods {
+		out[i] = m.Challenge(a.cfg.Kit, claim)
+	}
+	return out
+}
+
+func attemptView(at *store.Attempt) *Attempt {
+	if at == nil {
+		return nil
+	}
+	return &Attempt{Attempt: at.Attempt, Problem: at.Problem, Notes: at.Notes}
+}
