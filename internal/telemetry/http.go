@@ -2,10 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -118,17 +118,15 @@ func clip(s string) string {
 	return s
 }
 
-// requestID takes the caller's id if it is harmless, else makes one. It names
-// a request and protects nothing, so math/rand does.
+// requestID takes the caller's id if it is harmless, else makes one.
 func requestID(r *http.Request) string {
 	if v := r.Header[HeaderRequestID]; len(v) == 1 && harmless(v[0]) {
 		return v[0]
 	}
-	var buf [30]byte
-	id := append(buf[:0], "req_"...)
-	id = strconv.AppendUint(id, rand.Uint64()|1<<63, 32)
-	id = strconv.AppendUint(id, rand.Uint64()|1<<63, 32)
-	return string(id)
+	var raw [12]byte
+	_, _ = rand.Read(raw[:])
+	var buf [4 + 2*len(raw)]byte
+	return string(hex.AppendEncode(append(buf[:0], "req_"...), raw[:]))
 }
 
 func harmless(id string) bool {
