@@ -16,6 +16,9 @@ const (
 // spaces, control, format and invalid characters become U+FFFD (threat T15),
 // and what is over the limit is cut off.
 func oneLine(s string, limit int) string {
+	if isPlain(s) && len(s) <= limit {
+		return s
+	}
 	var b strings.Builder
 	n, space := 0, false
 	for _, r := range s {
@@ -32,13 +35,26 @@ func oneLine(s string, limit int) string {
 			n++
 			space = false
 		}
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs) || !unicode.IsGraphic(r) {
+		if !unicode.IsGraphic(r) {
 			r = unicode.ReplacementChar
 		}
 		b.WriteRune(r)
 		n++
 	}
 	return b.String()
+}
+
+// isPlain reports whether s is printable ASCII with single spaces inside, as
+// nearly every text is.
+func isPlain(s string) bool {
+	space := true
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && space {
+			return false
+		}
+		space = s[i] == ' '
+	}
+	return s == "" || !space
 }
 
 // sentence closes a text with a full stop, if it has no end of its own.

@@ -1,0 +1,40 @@
+package webmaster
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOneLine(t *testing.T) {
+	for _, tt := range []struct {
+		in    string
+		limit int
+		want  string
+	}{
+		{"", 10, ""},
+		{" ", 10, ""},
+		{"plain text", 10, "plain text"},
+		{"plain text", 9, "plain tex…"},
+		{"  a \r\n\tb  ", 10, "a b"},
+		{"a\u2028b\u0085c\u00a0d", 10, "a b c d"},
+		{"a\x00\x1b[1mb\x7f", 10, "a\ufffd\ufffd[1mb\ufffd"},
+		{"a\u202eb\u200bc\ufeffd", 10, "a\ufffdb\ufffdc\ufffdd"},
+		{"a\xff\xfeb", 10, "a\ufffd\ufffdb"},
+		{"привет, мир", 6, "привет…"},
+		{"привет", 6, "привет"},
+		{"\ue000\U000e0041x", 10, "\ufffd\ufffdx"},
+		{strings.Repeat("é", 1000), 3, "ééé…"},
+	} {
+		if got := oneLine(tt.in, tt.limit); got != tt.want {
+			t.Errorf("oneLine(%.40q, %d) = %q, want %q", tt.in, tt.limit, got, tt.want)
+		}
+	}
+}
+
+func TestSentence(t *testing.T) {
+	for in, want := range map[string]string{"": "", "A": "A.", "A.": "A.", "A!": "A!", "A:": "A:", "ы": "ы.", "a\n": "a."} {
+		if got := sentence(in); got != want {
+			t.Errorf("sentence(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
