@@ -36,18 +36,19 @@ func (c *Client) hop(ctx context.Context, req *Request, u *url.URL, f *Fetch, ho
 	} else if err := c.resolve(ctx, u, hop); err != nil {
 		return err
 	}
-	conn, err := c.connect(ctx, u, hop)
+	tcp, err := c.connect(ctx, u, hop)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer tcp.Close()
 	if deadline, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(deadline)
+		tcp.SetDeadline(deadline)
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { tcp.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	conn := tcp
 	if u.Scheme == "https" {
-		if conn, err = c.handshake(ctx, conn, u, hop); err != nil {
+		if conn, err = c.handshake(ctx, tcp, u, hop); err != nil {
 			return err
 		}
 	}
