@@ -2,6 +2,7 @@ package problem
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,7 +171,7 @@ func TestMissingFacts(t *testing.T) {
 	for _, e := range Catalogue() {
 		t.Run(string(e.Code), func(t *testing.T) {
 			check(t, New(e.Code, nil))
-			full := New(e.Code, facts)
+			full := New(e.Code, sample(e))
 			check(t, full)
 			if full.SeeItYourself == "" {
 				t.Error("no command although all facts are known")
@@ -198,7 +199,7 @@ func TestGolden(t *testing.T) {
 	for _, code := range strings.Fields(starred) {
 		t.Run(code, func(t *testing.T) {
 			e, _ := Lookup(Code(code))
-			p := New(Code(code), facts)
+			p := New(Code(code), sample(e))
 			var b strings.Builder
 			b.WriteString(p.Title + "\n" + string(p.Severity) + ", " + string(p.WhoActs) + "\n")
 			b.WriteString("What we looked for\n  " + p.LookedFor + "\nWhat we found\n  " + p.Found + "\nWhat to change\n")
@@ -210,6 +211,49 @@ func TestGolden(t *testing.T) {
 			golden(t, filepath.Join("testdata", code+".txt"), b.String())
 		})
 	}
+}
+
+// sample is a likely case: the facts as they fit the area.
+func sample(e Entry) Facts {
+	f := maps.Clone(facts)
+	switch e.Area {
+	case "dns_servers":
+		f[FactStatus] = "SERVFAIL"
+		f[FactDetail] = "signature expired"
+	case "http_reach", "http_content", "meta":
+		f[FactWhere] = "https://example.com/.well-known/zonehold-challenge/made-up.txt"
+		f[FactTarget] = "www.example.org"
+	}
+	switch e.Code {
+	case "dns_cname_conflict":
+		f[FactTarget] = "shop.example.org"
+	case "dns_value_quoted":
+		f[FactGot] = `"` + f[FactExpected] + `"`
+	case "dns_value_whitespace":
+		f[FactGot] = " " + f[FactExpected] + "\u00a0"
+	case "dns_wrong_name":
+		f[FactWhere] = "www.example.com"
+	case "dns_wrong_provider":
+		f[FactWhere] = "ns1.former.example"
+	case "http_soft_404":
+		f[FactStatus] = "200"
+	case "http_ipv6_differs":
+		f[FactAddress] = "2a0e:100::7"
+		f[FactAddresses] = "2a0e:100::7 → connect timeout, 203.0.113.7 → 200"
+	case "http_redirected_off_host":
+		f[FactFinalURL] = "https://www.example.org/login"
+		f[FactRedirectChain] = "https://example.com/ → https://www.example.org/login"
+	case "http_blocked_by_bot_protection":
+		f[FactStatus] = "403"
+		f[FactFinalURL] = f[FactURL]
+	case "http_not_found":
+		f[FactFinalURL] = f[FactURL]
+		f[FactWhere] = "https://example.com/.well-known/zonehold-challenge/abc.txt.txt"
+	case "meta_in_body":
+		f[FactURL] = "https://example.com/"
+		f[FactWhere] = "html > body > div"
+	}
+	return f
 }
 
 func TestDocumentation(t *testing.T) {

@@ -81,7 +81,7 @@ var dnsValue = []Entry{
 		Title:             "This is an earlier value",
 		Meaning:           "The value belonged to an earlier claim of the same name, to another environment, or was replaced. Earlier values never prove anything again, so that a record left behind cannot speak for a new owner.",
 		LookedFor:         lookedDNS,
-		Found:             `There is the value that was replaced on {old_date} (it begins like this: "{got}").`,
+		Found:             `The value there is "{got}" and belongs to the past. It was replaced on {old_date} by the present one.`,
 		Fixes: []string{
 			"Replace the value by the present one: {expected}",
 			fixPanel,

@@ -72,15 +72,17 @@ func expand(template string, facts Facts) (string, bool) {
 
 // command expands a shell command word by word and quotes what came from
 // outside. It is empty when a fact is missing, too long, or would be read as
-// an option. "@{server}" is optional: without it the question goes to the
-// person's own resolver, which then has to recurse.
+// an option, or by curl as something else than a web address. "@{server}" is
+// optional: without it the question goes to the person's own resolver, which
+// then has to recurse.
 func command(template string, facts Facts) string {
 	raw := make(Facts, len(facts))
 	for k, v := range facts {
 		if len(v) <= maxCommand {
-			raw[k] = Clean(v, maxCommand)
+			raw[k] = Clean(v, 4*maxCommand) // an escape has at most 4 characters a byte: never cut
 		}
 	}
+	web := strings.Contains(template, "curl ")
 	var out []string
 	for _, word := range strings.Fields(template) {
 		switch {
@@ -92,13 +94,17 @@ func command(template string, facts Facts) string {
 			if !ok && word[0] == '@' {
 				continue
 			}
-			if !ok || word[0] == '{' && strings.IndexByte("-+@", text[0]) >= 0 {
+			if !ok || word[0] == '{' && (strings.IndexByte("-+@", text[0]) >= 0 || web && !isURL(text)) {
 				return ""
 			}
 			out = append(out, ShellQuote(text))
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+func isURL(s string) bool {
+	return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")
 }
 
 // ShellQuote returns s as one word of a POSIX shell: as it is if it holds

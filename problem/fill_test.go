@@ -68,6 +68,23 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+// curl reads more than web addresses: those commands are left out.
+func TestCommandNeedsAURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://example.com/a b":          `curl -g -sS -D- 'https://example.com/a b'`,
+		"https://example.com/$(id)":        `curl -g -sS -D- 'https://example.com/$(id)'`,
+		"http://[2a0e:100::7]/{a,b}?x=1&y": `curl -g -sS -D- 'http://[2a0e:100::7]/{a,b}?x=1&y'`,
+		"file:///etc/passwd":               "",
+		"example.com":                      "",
+		"-o/tmp/x":                         "",
+		"https://example.com/" + string(make([]byte, 700)): "",
+	} {
+		if got := command(curlURL, Facts{FactURL: url}); got != want {
+			t.Errorf("%q gives %s", url, got)
+		}
+	}
+}
+
 // A shell reads each quoted fact as one word and runs nothing.
 func TestShellQuoteInAShell(t *testing.T) {
 	sh, err := exec.LookPath("sh")

@@ -23,13 +23,13 @@ var httpContent = []Entry{
 		Title:             "The site answers yes to every address",
 		Meaning:           "A made-up file name gets the same answer as the real one, or an answer that repeats the request: a single-page application, a content system or a parked page serves every path with status 200. So the answer does not show that the file was placed.",
 		LookedFor:         lookedFile,
-		Found:             "A file name that we made up was answered with status {status} too ({url}).",
+		Found:             "A file name that we made up was answered with status {status} too: {where}",
 		Fixes: []string{
 			"Let the web server serve the file {path} itself, before the rule that sends everything to the application.",
 			"Let unknown paths answer with status 404, and the file of the proof with its exact content.",
 			"Or use the DNS TXT method.",
 		},
-		SeeItYourself: curlURL,
+		SeeItYourself: "curl -g -sS -D- {where}",
 	},
 	{
 		Code:              "file_decorated", // F71
