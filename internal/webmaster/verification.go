@@ -94,7 +94,8 @@ func (c *call) inapplicable(kind, reason string, d *app.Domain) string {
 }
 
 // status words the state of a claim (contract section 5). A running check
-// comes first, then standing rights, then the last result.
+// comes first, then standing rights, then the last result. A scheduled
+// re-check of standing rights does not show: nobody waits for it.
 func (v version) status(d *app.Domain) verificationBody {
 	b := verificationBody{
 		UIN:                 uin(d.Domain),
@@ -102,11 +103,14 @@ func (v version) status(d *app.Domain) verificationBody {
 		Type:                v.name(d.Method).kind,
 		ApplicableVerifiers: v.applicable(d.Challenges),
 	}
-	last := d.LastAttempt
+	last, running := d.LastAttempt, d.Running
+	if running != nil && running.Trigger == zonehold.TriggerSchedule && d.State.Verified() {
+		running = nil
+	}
 	switch {
-	case d.Running != nil:
+	case running != nil:
 		b.State = stateInProgress
-		b.Type = v.name(d.Running.Method).kind
+		b.Type = v.name(running.Method).kind
 	case d.State.Verified():
 		b.State = stateVerified
 		b.LatestTime = dateTime(checkedAt(d))

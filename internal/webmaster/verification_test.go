@@ -164,6 +164,11 @@ func TestStatus(t *testing.T) {
 		{name: "running while verified", d: app.Domain{
 			Domain: zonehold.Domain{State: zonehold.StateVerified, Method: zonehold.MethodDNSTXT}, Running: attempt(zonehold.MethodFile, "", nil)},
 			state: stateInProgress, kind: typeHTMLFile},
+		{name: "re-checked by schedule", d: app.Domain{
+			Domain:      zonehold.Domain{State: zonehold.StateVerified, Method: zonehold.MethodDNSTXT},
+			LastAttempt: attempt(zonehold.MethodDNSTXT, zonehold.OutcomeVerified, nil),
+			Running:     &app.Attempt{Attempt: zonehold.Attempt{Method: zonehold.MethodDNSTXT, Trigger: zonehold.TriggerSchedule}}},
+			state: stateVerified, kind: typeDNS, when: when},
 		{name: "verified", d: app.Domain{
 			Domain:      zonehold.Domain{State: zonehold.StateVerified, Method: zonehold.MethodDNSTXT, VerifiedAt: testTime},
 			LastAttempt: attempt(zonehold.MethodDNSTXT, zonehold.OutcomeVerified, nil)},
