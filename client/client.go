@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,25 +48,20 @@ func New(base, token string) (*Client, error) {
 }
 
 // Error is a refusal by the server.
-type Error struct{ api.Error }
+type Error struct {
+	Reply      api.Error
+	RetryAfter time.Duration // 0: the server did not say
+}
 
 // Message is what to show to a person.
 func (e *Error) Message() string {
-	if e.Detail != "" {
-		return e.Detail
+	if e.Reply.Detail != "" {
+		return e.Reply.Detail
 	}
-	return e.Title
+	return e.Reply.Title
 }
 
-func (e *Error) Error() string { return e.Code + ": " + e.Message() }
-
-// RetryAfterError is an Error that says when to try again.
-type RetryAfterError struct {
-	*Error
-	After time.Duration
-}
-
-func (e *RetryAfterError) Unwrap() error { return e.Error }
+func (e *Error) Error() string { return e.Reply.Code + ": " + e.Message() }
 
 // UnreachableError says that no answer came.
 type UnreachableError struct {
@@ -167,13 +163,13 @@ func readError(resp *http.Response) error {
 	e := &Error{}
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // a broken body leaves the status to tell
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if kind != "application/problem+json" || json.Unmarshal(data, &e.Error) != nil || e.Code == "" {
-		e.Error = api.Error{Code: "unexpected_reply", Title: "The server's reply is not one of Zonehold's",
+	if kind != "application/problem+json" || json.Unmarshal(data, &e.Reply) != nil || e.Reply.Code == "" {
+		e.Reply = api.Error{Code: "unexpected_reply", Title: "The server's reply is not one of Zonehold's",
 			Detail: fmt.Sprintf("The server answered with status %d and no explanation; is it a Zonehold server?", resp.StatusCode)}
 	}
-	e.Status = resp.StatusCode
-	if after, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil && after > 0 {
-		return &RetryAfterError{Error: e, After: after}
+	e.Reply.Status = resp.StatusCode
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return e
 }
