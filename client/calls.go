@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,33 +12,10 @@ import (
 	"github.com/zonehold/zonehold/api"
 )
 
-// DomainFilter selects domains; zero fields select everything.
-type DomainFilter struct {
-	State, Method, Text string
-	Sort                string // e.g. "hostname" or "-created_at"
-	Limit               int    // per page; 0: the server's default
-	Cursor              string
-}
-
-func (f DomainFilter) query() url.Values {
-	q := url.Values{}
-	for name, v := range map[string]string{"state": f.State, "method": f.Method, "q": f.Text, "sort": f.Sort, "cursor": f.Cursor} {
-		if v != "" {
-			q.Set(name, v)
-		}
-	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	return q
-}
-
-func domainPath(ref string) string { return "/v1/domains/" + url.PathEscape(ref) }
-
-// CreateDomain claims a hostname; false when the account already had it.
+// CreateDomain claims a hostname; false when the account already has it.
 func (c *Client) CreateDomain(ctx context.Context, in api.CreateDomain) (*api.Domain, bool, error) {
 	var d api.Domain
-	resp, err := c.call(ctx, request{method: http.MethodPost, path: "/v1/domains", body: in}, &d)
+	resp, err := c.call(ctx, http.MethodPost, "/v1/domains", nil, in, &d)
 	if err != nil {
 		return nil, false, err
 	}
@@ -47,124 +25,209 @@ func (c *Client) CreateDomain(ctx context.Context, in api.CreateDomain) (*api.Do
 // Domain finds a domain by id or hostname.
 func (c *Client) Domain(ctx context.Context, ref string) (*api.Domain, error) {
 	var d api.Domain
-	if _, err := c.call(ctx, request{method: http.MethodGet, path: domainPath(ref)}, &d); err != nil {
+	if _, err := c.call(ctx, http.MethodGet, "/v1/domains/"+segment(ref), nil, nil, &d); err != nil {
 		return nil, err
 	}
 	return &d, nil
 }
 
-// Domains lists one page of domains.
-func (c *Client) Domains(ctx context.Context, f DomainFilter) (*api.Page[api.Domain], error) {
-	var p api.Page[api.Domain]
-	if _, err := c.call(ctx, request{method: http.MethodGet, path: "/v1/domains", query: f.query()}, &p); err != nil {
-		return nil, err
-	}
-	return &p, nil
+// DomainQuery selects domains; zero fields select everything.
+type DomainQuery struct {
+	State, Method, Profile string
+	Text                   string // part of the hostname
+	Sort                   string // "hostname" (default), "created_at", "-created_at", "state_since", "-state_since"
+	Limit                  int    // 1..500; 0: 50
+	Cursor                 string
 }
 
-// UpdateDomain changes what is set in p.
-func (c *Client) UpdateDomain(ctx context.Context, ref string, p api.DomainPatch) (*api.Domain, error) {
+// Domains gives one page of domains.
+func (c *Client) Domains(ctx context.Context, q DomainQuery) (*api.Page[api.Domain], error) {
+	v := url.Values{}
+	for name, value := range map[string]string{
+		"state": q.State, "method": q.Method, "profile": q.Profile, "q": q.Text, "sort": q.Sort, "cursor": q.Cursor,
+	} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	var page api.Page[api.Domain]
+	if _, err := c.call(ctx, http.MethodGet, "/v1/domains", v, nil, &page); err != nil {
+		return nil, err
+	}
+	return &page, nil
+}
+
+// AllDomains walks over the pages of a query. It stops after the first error.
+func (c *Client) AllDomains(ctx context.Context, q DomainQuery) iter.Seq2[api.Domain, error] {
+	return func(yield func(api.Domain, error) bool) {
+		if q.Limit == 0 {
+			q.Limit = 500
+		}
+		for {
+			page, err := c.Domains(ctx, q)
+			if err != nil {
+				yield(api.Domain{}, err)
+				return
+			}
+			for _, d := range page.Items {
+				if !yield(d, nil) {
+					return
+				}
+			}
+			if page.NextCursor == nil || *page.NextCursor == q.Cursor {
+				return
+			}
+			q.Cursor = *page.NextCursor
+		}
+	}
+}
+
+// UpdateDomain changes the fields that are set.
+func (c *Client) UpdateDomain(ctx context.Context, ref string, in api.DomainPatch) (*api.Domain, error) {
 	var d api.Domain
-	if _, err := c.call(ctx, request{method: http.MethodPatch, path: domainPath(ref), body: p}, &d); err != nil {
+	if _, err := c.call(ctx, http.MethodPatch, "/v1/domains/"+segment(ref), nil, in, &d); err != nil {
 		return nil, err
 	}
 	return &d, nil
 }
 
-// DeleteDomain gives up a claim. Its codes never prove anything again.
+// DeleteDomain gives a domain up.
 func (c *Client) DeleteDomain(ctx context.Context, ref string) error {
-	_, err := c.call(ctx, request{method: http.MethodDelete, path: domainPath(ref)}, nil)
+	_, err := c.call(ctx, http.MethodDelete, "/v1/domains/"+segment(ref), nil, nil, nil)
 	return err
 }
 
-// MaxWait is the longest that a server holds a reply for a running check.
-const MaxWait = 60 * time.Second
-
-// StartAttempt begins a check of one method, or of every applicable one when
-// method is empty, and waits up to wait (at most MaxWait) for its end. The
-// attempt that comes back may still run.
-func (c *Client) StartAttempt(ctx context.Context, ref, method string, wait time.Duration) (*api.Attempt, error) {
-	q := url.Values{}
-	if wait > 0 {
-		q.Set("wait", min(wait, MaxWait).Truncate(time.Millisecond).String())
-	}
+// StartAttempt begins a check; method "" tries every applicable one. With
+// hold the server keeps the reply back until the check ended or that long, at
+// most a minute; see WaitAttempt for longer. An *Error with Attempt set means
+// that a check is under way already.
+func (c *Client) StartAttempt(ctx context.Context, ref, method string, hold time.Duration) (*api.Attempt, error) {
 	var a api.Attempt
-	_, err := c.call(ctx, request{method: http.MethodPost, path: domainPath(ref) + "/attempts", query: q, body: api.StartAttempt{Method: method}}, &a)
-	if err != nil {
+	if _, err := c.call(ctx, http.MethodPost, "/v1/domains/"+segment(ref)+"/attempts", wait(hold), api.StartAttempt{Method: method}, &a); err != nil {
 		return nil, err
 	}
 	return &a, nil
 }
 
-// Attempt finds an attempt by id.
-func (c *Client) Attempt(ctx context.Context, id string) (*api.Attempt, error) {
+// Attempt gives an attempt; with hold as in StartAttempt.
+func (c *Client) Attempt(ctx context.Context, id string, hold time.Duration) (*api.Attempt, error) {
 	var a api.Attempt
-	if _, err := c.call(ctx, request{method: http.MethodGet, path: "/v1/attempts/" + url.PathEscape(id)}, &a); err != nil {
+	if _, err := c.call(ctx, http.MethodGet, "/v1/attempts/"+segment(id), wait(hold), nil, &a); err != nil {
 		return nil, err
 	}
 	return &a, nil
 }
 
-// Attempts lists the attempts of a domain, the newest first.
-func (c *Client) Attempts(ctx context.Context, ref string, limit int, cursor string) (*api.Page[api.Attempt], error) {
-	var p api.Page[api.Attempt]
-	q := DomainFilter{Limit: limit, Cursor: cursor}.query()
-	if _, err := c.call(ctx, request{method: http.MethodGet, path: domainPath(ref) + "/attempts", query: q}, &p); err != nil {
-		return nil, err
-	}
-	return &p, nil
-}
-
-// WaitAttempt asks until the attempt has ended or ctx ends; then it returns
-// the error of ctx.
+// WaitAttempt returns the attempt when it is finished. When ctx ends before,
+// it returns the error of ctx and the attempt as last seen, which may be nil.
 func (c *Client) WaitAttempt(ctx context.Context, id string) (*api.Attempt, error) {
-	pause := 100 * time.Millisecond
+	var last *api.Attempt
 	for {
-		a, err := c.Attempt(ctx, id)
-		if err != nil || a.Finished() {
-			return a, err
+		began := time.Now()
+		a, err := c.Attempt(ctx, id, maxHold/2)
+		if ctx.Err() != nil {
+			return last, ctx.Err()
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
+		if err != nil {
+			return last, err
 		}
-		pause = min(2*pause, 2*time.Second)
+		if last = a; a.Finished() {
+			return a, nil
+		}
+		// A server that shuts down answers at once.
+		if pause := time.Second - time.Since(began); pause > 0 {
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return last, ctx.Err()
+			}
+		}
 	}
 }
 
-// Evidence is what a finished attempt saw.
-func (c *Client) Evidence(ctx context.Context, attemptID string) (json.RawMessage, error) {
+func wait(hold time.Duration) url.Values {
+	if hold <= 0 {
+		return nil
+	}
+	return url.Values{"wait": {min(hold, maxHold).String()}}
+}
+
+// Attempts gives one page of the checks of a domain, newest first. limit 0 is
+// 50, cursor "" the first page.
+func (c *Client) Attempts(ctx context.Context, ref string, limit int, cursor string) (*api.Page[api.Attempt], error) {
+	v := url.Values{}
+	if limit > 0 {
+		v.Set("limit", strconv.Itoa(limit))
+	}
+	if cursor != "" {
+		v.Set("cursor", cursor)
+	}
+	var page api.Page[api.Attempt]
+	if _, err := c.call(ctx, http.MethodGet, "/v1/domains/"+segment(ref)+"/attempts", v, nil, &page); err != nil {
+		return nil, err
+	}
+	return &page, nil
+}
+
+// Evidence gives the evidence of a finished attempt, a JSON document.
+func (c *Client) Evidence(ctx context.Context, id string) (json.RawMessage, error) {
 	var doc json.RawMessage
-	_, err := c.call(ctx, request{method: http.MethodGet, path: "/v1/attempts/" + url.PathEscape(attemptID) + "/evidence"}, &doc)
-	return doc, err
-}
-
-// Events lists events after the event with that id ("" from the first one).
-func (c *Client) Events(ctx context.Context, after string, limit int) (*api.Page[api.Event], error) {
-	q := DomainFilter{Limit: limit}.query()
-	if after != "" {
-		q.Set("after", after)
-	}
-	var p api.Page[api.Event]
-	if _, err := c.call(ctx, request{method: http.MethodGet, path: "/v1/events", query: q}, &p); err != nil {
+	if _, err := c.call(ctx, http.MethodGet, "/v1/attempts/"+segment(id)+"/evidence", nil, nil, &doc); err != nil {
 		return nil, err
 	}
-	return &p, nil
+	return doc, nil
 }
 
-// Problems is the catalogue of causes.
+// Problems gives the catalogue.
 func (c *Client) Problems(ctx context.Context) ([]api.Entry, error) {
-	var p api.Page[api.Entry]
-	_, err := c.call(ctx, request{method: http.MethodGet, path: "/v1/problems"}, &p)
-	return p.Items, err
-}
-
-// Me is the account and the token that the client uses.
-func (c *Client) Me(ctx context.Context) (*api.Me, error) {
-	var m api.Me
-	if _, err := c.call(ctx, request{method: http.MethodGet, path: "/v1/me"}, &m); err != nil {
+	var page api.Page[api.Entry]
+	if _, err := c.call(ctx, http.MethodGet, "/v1/problems", nil, nil, &page); err != nil {
 		return nil, err
 	}
-	return &m, nil
+	return page.Items, nil
+}
+
+// Problem gives one entry of the catalogue.
+func (c *Client) Problem(ctx context.Context, code string) (*api.Entry, error) {
+	var e api.Entry
+	if _, err := c.call(ctx, http.MethodGet, "/v1/problems/"+segment(code), nil, nil, &e); err != nil {
+		return nil, err
+	}
+	return &e, nil
+}
+
+// Me says whose token this is.
+func (c *Client) Me(ctx context.Context) (*api.Me, error) {
+	var me api.Me
+	if _, err := c.call(ctx, http.MethodGet, "/v1/me", nil, nil, &me); err != nil {
+		return nil, err
+	}
+	return &me, nil
+}
+
+// Tokens lists the tokens of the account, oldest first.
+func (c *Client) Tokens(ctx context.Context) ([]api.Token, error) {
+	var page api.Page[api.Token]
+	if _, err := c.call(ctx, http.MethodGet, "/v1/tokens", nil, nil, &page); err != nil {
+		return nil, err
+	}
+	return page.Items, nil
+}
+
+// CreateToken makes a token; its Secret is shown this once.
+func (c *Client) CreateToken(ctx context.Context, in api.CreateToken) (*api.NewToken, error) {
+	var t api.NewToken
+	if _, err := c.call(ctx, http.MethodPost, "/v1/tokens", nil, in, &t); err != nil {
+		return nil, err
+	}
+	return &t, nil
+}
+
+// RevokeToken ends a token.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	_, err := c.call(ctx, http.MethodDelete, "/v1/tokens/"+segment(id), nil, nil, nil)
+	return err
 }
