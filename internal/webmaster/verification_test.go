@@ -326,3 +326,18 @@ func TestDates(t *testing.T) {
 		t.Error("no time must be null")
 	}
 }
+
+// TestEveryCause: whatever the catalogue names becomes one line with a cause
+// and something to do.
+func TestEveryCause(t *testing.T) {
+	for _, e := range problem.Catalogue() {
+		p := problem.New(e.Code, nil)
+		line := failMessage(&app.Attempt{Problem: &p})
+		if !strings.HasPrefix(line, p.Title) || strings.ContainsAny(line, "\r\n{}") || len(line) < len(p.Title)+10 || len([]rune(line)) > maxMessage+1 {
+			t.Errorf("%s: %q", e.Code, line)
+		}
+		if len(p.Fixes) > 0 && !strings.HasSuffix(line, oneLine(p.Fixes[0], maxPart)) {
+			t.Errorf("%s: %q does not end with the first fix", e.Code, line)
+		}
+	}
+}
