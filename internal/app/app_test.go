@@ -161,17 +161,22 @@ func wantKind(t testing.TB, err error, kind Kind) *Error {
 
 func eventTypes(t testing.TB, a *App, who zonehold.Actor) (types []zonehold.EventType) {
 	t.Helper()
-	events, err := a.Events(t.Context(), who, "", 500, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, e := range events {
-		if e.Seq != int64(i)+1 {
-			t.Errorf("event %d has number %d", i, e.Seq)
+	after, seq := "", int64(0)
+	for {
+		events, err := a.Events(t.Context(), who, after, 500, false)
+		if err != nil {
+			t.Fatal(err)
 		}
-		types = append(types, e.Type)
+		if len(events) == 0 {
+			return types
+		}
+		for _, e := range events {
+			if seq++; e.Seq != seq {
+				t.Errorf("event %d has number %d", seq, e.Seq)
+			}
+			types, after = append(types, e.Type), e.ID
+		}
 	}
-	return types
 }
 
 func TestCheckFromStartToEnd(t *testing.T) {

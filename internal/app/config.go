@@ -71,6 +71,7 @@ type App struct {
 	jobs   *jobs.Engine
 	log    *slog.Logger
 	node   string
+	beat   func(ctx context.Context) error
 	timing timing
 
 	starts   combiner[*start]
@@ -118,6 +119,7 @@ func newApp(cfg Config, t timing) (*App, error) {
 		cfg.NodeName, _ = os.Hostname() // only for show
 	}
 	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, node: zonehold.NewID("node"), timing: t, draining: make(chan struct{})}
+	a.beat = func(ctx context.Context) error { return a.store.Beat(ctx, a.node, a.cfg.NodeName) }
 	a.starts = combiner[*start]{commit: a.commitStarts}
 	a.claims = combiner[*claim]{commit: a.commitClaims}
 	a.finishes = combiner[*finish]{commit: a.commitFinishes}

@@ -17,7 +17,7 @@ func (a *App) Start(ctx context.Context) error {
 	if !a.cfg.Worker {
 		return nil
 	}
-	if err := a.store.Beat(ctx, a.node, a.cfg.NodeName); err != nil {
+	if err := a.beat(ctx); err != nil {
 		return err
 	}
 	a.lastBeat.Store(time.Now().UnixNano())
@@ -124,7 +124,7 @@ func (a *App) heart(ctx context.Context) {
 		now := time.Now()
 		beat, cancel := context.WithTimeout(ctx, a.timing.selfStop)
 		defer cancel()
-		if err := a.store.Beat(beat, a.node, a.cfg.NodeName); err != nil {
+		if err := a.beat(beat); err != nil {
 			if ctx.Err() == nil {
 				a.log.Warn("a heartbeat failed", "err", err)
 			}

@@ -180,9 +180,6 @@ func (tx *Tx) CountDomains(ctx context.Context, accountID string) (n int, err er
 
 // InsertDomain adds a domain and its tokens. ErrExists: the account has it.
 func (tx *Tx) InsertDomain(ctx context.Context, d *Domain) error {
-	if d.sealedPassword == nil {
-		d.sealedPassword = []byte{}
-	}
 	args := append([]any{d.ID, d.AccountID, string(d.Hostname), micros(d.CreatedAt)}, d.mutable()...)
 	_, err := tx.q.ExecContext(ctx, `INSERT INTO domains (id, account_id, hostname, created_at,
 		`+strings.Join(mutableColumns, ", ")+`) VALUES `+values(1, make([]string, len(args))...), args...)
@@ -209,6 +206,9 @@ func (d *Domain) mutable() []any {
 	cause := ""
 	if d.Problem != nil {
 		cause = toJSON(d.Problem)
+	}
+	if d.sealedPassword == nil {
+		d.sealedPassword = []byte{} // SQLite gives an empty value back as nil
 	}
 	return []any{d.Scheme, int64(d.Port), string(d.Profile), toJSON(d.Tokens), d.Generation, d.Version,
 		string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method), string(d.Assurance),
