@@ -15,28 +15,29 @@ import (
 	"github.com/zonehold/zonehold/probe"
 	"github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/probe/web"
+	"github.com/zonehold/zonehold/problem"
 	"github.com/zonehold/zonehold/verify"
 )
 
 // Survey is what `zonehold explain` shows of a name: who serves it, what
 // stands there, and which methods could prove it. Its JSON only grows.
 type Survey struct {
-	Hostname    string         `json:"hostname"`
-	Registrable string         `json:"registrable"` // "" when the name is a public suffix
-	Delegated   bool           `json:"delegated"`
-	Zone        string         `json:"zone"`
-	Parent      string         `json:"parent"`
-	Servers     []ServerState  `json:"servers"`
-	DNSHost     *DNSHost       `json:"dns_host"`
-	Records     []RecordSet    `json:"records"`
-	Web         []WebState     `json:"web"`
-	Methods     []MethodState  `json:"methods"`
-	Remarks     []string       `json:"remarks"` // oddities, one sentence each
-	Err         string         `json:"error,omitempty"`
+	Hostname    string        `json:"hostname"`
+	Registrable string        `json:"registrable"` // "" when the name is a public suffix
+	Delegated   bool          `json:"delegated"`
+	Zone        string        `json:"zone"`
+	Parent      string        `json:"parent"`
+	Servers     []ServerState `json:"servers"`
+	DNSHost     *DNSHost      `json:"dns_host"`
+	Records     []RecordSet   `json:"records"`
+	Web         []WebState    `json:"web"`
+	Methods     []MethodState `json:"methods"`
+	Remarks     []string      `json:"remarks"` // oddities, one sentence each
+	Err         string        `json:"error,omitempty"`
 	// OurFault: nothing could be asked because our own network is down.
-	OurFault bool `json:"our_fault"`
-	Steps       []zonehold.Step `json:"-"`
-	Duration    time.Duration  `json:"-"`
+	OurFault bool            `json:"our_fault"`
+	Steps    []zonehold.Step `json:"-"`
+	Duration time.Duration   `json:"-"`
 }
 
 // ServerState is one address of one name server.
@@ -184,10 +185,10 @@ func (s *Survey) exploreRecords(ctx context.Context, kit *verify.Kit) {
 // recordText is the data of a record without its owner, TTL and class.
 func recordText(r dns.Record) string {
 	if r.Type == miekg.TypeTXT {
-		return clean(r.TXT(), 160)
+		return problem.Clean(r.TXT(), 160)
 	}
 	fields := strings.SplitN(r.Text, "\t", 5)
-	return clean(fields[len(fields)-1], 160)
+	return problem.Clean(fields[len(fields)-1], 160)
 }
 
 func (s *Survey) exploreWeb(ctx context.Context, kit *verify.Kit) {
@@ -215,7 +216,7 @@ func webState(url string, f *web.Fetch) WebState {
 		st.Addr = first.Addr.String()
 	}
 	if last.URL != url {
-		st.FinalURL = clean(last.URL, 160)
+		st.FinalURL = problem.Clean(last.URL, 160)
 	}
 	if first.TLS != nil {
 		st.TLS = first.TLS.Version
@@ -266,10 +267,8 @@ func (s *Survey) aliasAtLabel(ctx context.Context, kit *verify.Kit) string {
 	if !s.Delegated {
 		return ""
 	}
-	name, err := challengeName(s.Hostname)
-	if err != nil {
-		return ""
-	}
+	profile, _ := zonehold.ProfileByName("")
+	name := profile.TXTName(zonehold.Hostname(s.Hostname))
 	answer, err := kit.DNS.Ask(ctx, name, miekg.TypeCNAME)
 	if err != nil || answer == nil {
 		return ""
@@ -277,7 +276,7 @@ func (s *Survey) aliasAtLabel(ctx context.Context, kit *verify.Kit) string {
 	for _, sa := range answer.Usable() {
 		for _, r := range sa.Records {
 			if r.Type == miekg.TypeCNAME {
-				return clean(r.Target, 100)
+				return problem.Clean(r.Target, 100)
 			}
 		}
 	}
@@ -295,5 +294,5 @@ func errText(err error) string {
 	if err == nil {
 		return ""
 	}
-	return clean(err.Error(), 160)
+	return problem.Clean(err.Error(), 160)
 }

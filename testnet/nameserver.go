@@ -71,9 +71,16 @@ func (s *NameServer) Only(name, rtype string, values ...string) {
 
 // AddOnly adds a record to what this server alone holds at name and type.
 func (s *NameServer) AddOnly(name, rtype string, value ...string) {
+	if err := s.AddOnlyRecord(name, rtype, value...); err != nil {
+		panic(fmt.Sprintf("testnet: %s: %v", s.Name(), err))
+	}
+}
+
+// AddOnlyRecord is AddOnly with an error instead of a panic.
+func (s *NameServer) AddOnlyRecord(name, rtype string, value ...string) error {
 	key, rrs, err := s.zone.parse(name, rtype, value)
 	if err != nil {
-		panic(fmt.Sprintf("testnet: %s: %v", s.Name(), err))
+		return err
 	}
 	s.zone.net.mu.Lock()
 	defer s.zone.net.mu.Unlock()
@@ -85,6 +92,7 @@ func (s *NameServer) AddOnly(name, rtype string, value ...string) {
 	}
 	s.only[key] = append(s.only[key], rrs...)
 	s.zone.changed()
+	return nil
 }
 
 // Same ends all differences of this server.

@@ -39,6 +39,9 @@ func (p *devPanel) handler() http.Handler {
 		if len(r.Values) == 0 {
 			return fmt.Errorf("a record needs a value")
 		}
+		if r.Server != "" {
+			return addOnly(z, r)
+		}
 		return z.AddRecord(r.Name+".", r.Type, 0, r.Values...)
 	}))
 	mux.HandleFunc("POST /dev/records/remove", p.change(func(z *testnet.Zone, r devRecord) error {
@@ -59,7 +62,7 @@ func (p *devPanel) list(w http.ResponseWriter, r *http.Request) {
 			if rec.Type == "SOA" {
 				continue
 			}
-			records = append(records, devRecord{Name: rec.Name, Type: rec.Type, Values: []string{rec.Value}, Server: rec.Server})
+			records = append(records, devRecord{Name: rec.Name, Type: rec.Type, Values: rec.Values, Server: rec.Server})
 		}
 	}
 	writeDev(w, http.StatusOK, records)
@@ -84,6 +87,18 @@ func (p *devPanel) change(fn func(*testnet.Zone, devRecord) error) http.HandlerF
 		}
 		writeDev(w, http.StatusOK, rec)
 	}
+}
+
+// addOnly publishes a record on one server of the zone.
+func addOnly(z *testnet.Zone, r devRecord) error {
+	var names []string
+	for _, s := range z.Servers() {
+		if s.Name() == r.Server {
+			return s.AddOnlyRecord(r.Name+".", r.Type, r.Values...)
+		}
+		names = append(names, s.Name())
+	}
+	return fmt.Errorf("%s is not a name server of %s; those are %s", r.Server, z.Name(), strings.Join(names, ", "))
 }
 
 // zone is the deepest zone above name, made for its registrable domain if

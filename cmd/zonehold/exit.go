@@ -113,5 +113,8 @@ func classifyAPI(e *client.Error) *exitError {
 	if e.Status == 401 && len(x.hints) == 0 {
 		x.hints = []string{"give a token with ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE", "make one with: zonehold token create --account NAME"}
 	}
+	if e.RetryAfter > 0 {
+		x.hints = append(x.hints, "try again in "+duration(e.RetryAfter))
+	}
 	return x
 }

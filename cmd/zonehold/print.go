@@ -133,17 +133,31 @@ func (c *cli) printChallenges(w io.Writer, challenges []zonehold.Challenge) {
 		case !ch.Applicable:
 			fmt.Fprintf(w, "  %s  not possible here: %s\n", name, ch.Reason)
 		case ch.Record != nil:
-			fmt.Fprintf(w, "  %s\n    Type   %s\n    Name   %s\n           (in a panel that adds the domain itself: %s)\n    Value  %s\n",
-				name, ch.Record.Type, ch.Record.Name, ch.Record.RelativeName, ch.Record.Value)
+			c.printRecord(w, name, ch.Record.Type, ch.Record.Name, ch.Record.RelativeName, ch.Record.Value)
 		case ch.File != nil:
-			fmt.Fprintf(w, "  %s\n    URL    %s\n", name, strings.Join(ch.File.URLs, "\n        or "))
-			if ch.File.Content == "" {
-				fmt.Fprintf(w, "    Body   empty\n")
-			} else {
-				fmt.Fprintf(w, "    Body   %s\n", strings.ReplaceAll(strings.TrimRight(ch.File.Content, "\n"), "\n", "\n           "))
-			}
+			c.printFile(w, name, ch.File.URLs, ch.File.Content)
 		case ch.Tag != nil:
-			fmt.Fprintf(w, "  %s\n    Tag    %s\n           in the <head> of the home page\n", name, ch.Tag.HTML)
+			c.printTag(w, name, ch.Tag.HTML)
 		}
 	}
+}
+
+func (c *cli) printRecord(w io.Writer, method, rtype, name, relative, value string) {
+	fmt.Fprintf(w, "  %s\n    Type   %s\n    Name   %s\n", method, rtype, name)
+	if relative != name {
+		fmt.Fprintf(w, "           in a panel that adds the domain by itself: %s\n", relative)
+	}
+	fmt.Fprintf(w, "    Value  %s\n", value)
+}
+
+func (c *cli) printFile(w io.Writer, method string, urls []string, content string) {
+	fmt.Fprintf(w, "  %s\n    URL    %s\n", method, strings.Join(urls, "\n        or "))
+	if content == "" {
+		content = "(empty)"
+	}
+	fmt.Fprintf(w, "    Body   %s\n", strings.ReplaceAll(strings.TrimRight(content, "\n"), "\n", "\n           "))
+}
+
+func (c *cli) printTag(w io.Writer, method, html string) {
+	fmt.Fprintf(w, "  %s\n    Tag    %s\n           in the <head> of the home page\n", method, html)
 }

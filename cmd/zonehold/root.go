@@ -189,4 +189,3 @@ func exactly(names ...string) cobra.PositionalArgs {
 		return nil
 	}
 }
-

@@ -11,6 +11,7 @@ import (
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/api"
 	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/internal/httpapi"
 	"github.com/zonehold/zonehold/problem"
 	"github.com/zonehold/zonehold/verify"
 )
@@ -244,7 +245,7 @@ func (c *cli) printReport(claim verify.Claim, r diagnose.Report, challenges []zo
 		doc := verifyJSON{
 			Hostname: string(claim.Hostname), Profile: string(claim.Profile),
 			Verified: r.Outcome == zonehold.OutcomeVerified, Outcome: string(r.Outcome), Problem: r.Problem,
-			Notes: append([]problem.Problem{}, r.Notes...), Steps: api.Steps(r.Steps), Challenges: api.Challenges(challenges),
+			Notes: append([]problem.Problem{}, r.Notes...), Steps: httpapi.Steps(r.Steps), Challenges: httpapi.Challenges(challenges),
 			StartedAt: &started, DurationMS: r.Duration.Milliseconds(),
 		}
 		if r.Method != "" {
@@ -286,7 +287,7 @@ func (c *cli) printStepsIfAsked(steps []zonehold.Step) {
 
 func (c *cli) printCard(claim verify.Claim, challenges []zonehold.Challenge) error {
 	if c.json || c.jsonl {
-		return c.printJSON(map[string]any{"hostname": claim.Hostname, "profile": claim.Profile, "challenges": api.Challenges(challenges)})
+		return c.printJSON(map[string]any{"hostname": claim.Hostname, "profile": claim.Profile, "challenges": httpapi.Challenges(challenges)})
 	}
 	fmt.Fprintf(c.stdout, "Any one of these proves %s:\n", c.paint(bold, displayName(claim.Hostname)))
 	c.printChallenges(c.stdout, challenges)

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zonehold/zonehold/api"
+	"github.com/zonehold/zonehold/problem"
+)
+
+func createDomain(name string) api.CreateDomain { return api.CreateDomain{Hostname: name} }
+
+func (c *cli) devRecordCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "record", Short: "The DNS panel of the fake internet"}
+	var server string
+	add := &cobra.Command{
+		Use:   "add NAME TYPE VALUE",
+		Short: "Publish a record, such as: add _zonehold-challenge.tea.example TXT token=…",
+		Args:  exactly("NAME", "TYPE", "VALUE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.panel(cmd.Context(), "/dev/records", devRecord{Name: args[0], Type: args[1], Values: args[2:], Server: server}, nil)
+		},
+	}
+	add.Flags().StringVar(&server, "only-on", "", "publish it on this name server alone")
+	remove := &cobra.Command{
+		Use:   "remove NAME TYPE",
+		Short: "Take records away",
+		Args:  exactly("NAME", "TYPE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.panel(cmd.Context(), "/dev/records/remove", devRecord{Name: args[0], Type: args[1]}, nil)
+		},
+	}
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the records of the fake internet",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var records []devRecord
+			if err := c.panel(cmd.Context(), "/dev/records", nil, &records); err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(records)
+			}
+			for _, r := range records {
+				var err error
+				if c.jsonl {
+					err = c.printJSON(r)
+				} else {
+					_, err = fmt.Fprintf(c.stdout, "%s\t%s\t%s\t%s\n", r.Name, r.Type, strings.Join(r.Values, " "), r.Server)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.AddCommand(add, remove, list)
+	c.settingFlagsOf(cmd, "server")
+	return cmd
+}
+
+func (c *cli) devPageCommand() *cobra.Command {
+	var status int
+	cmd := &cobra.Command{
+		Use:   "page URL BODY",
+		Short: "Serve a page on the fake internet; - reads the body from standard input",
+		Args:  exactly("URL", "BODY"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			u, err := url.Parse(args[0])
+			if err != nil || u.Host == "" {
+				return usageError("the first argument is a URL, such as https://tea.example/file.txt")
+			}
+			body := args[1]
+			if body == "-" {
+				data, err := io.ReadAll(io.LimitReader(c.stdin, 1<<20))
+				if err != nil {
+					return fmt.Errorf("reading the body: %w", err)
+				}
+				body = string(data)
+			}
+			page := devPage{Host: u.Hostname(), Path: u.Path, Status: status, Body: body}
+			if page.Path == "" {
+				page.Path = "/"
+			}
+			return c.panel(cmd.Context(), "/dev/pages", page, nil)
+		},
+	}
+	cmd.Flags().IntVar(&status, "status", 200, "HTTP status")
+	c.settingFlags(cmd, "server")
+	return cmd
+}
+
+// panel calls the control panel of a running `zonehold dev`.
+func (c *cli) panel(ctx context.Context, path string, in, out any) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.deadline(ctx, 10*time.Second)
+	defer cancel()
+	method, body := http.MethodGet, []byte(nil)
+	if in != nil {
+		method = http.MethodPost
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(cfg.Server, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return usageError("the server's address is not a URL")
+	}
+	resp, err := (&http.Client{}).Do(req)
+	if err != nil {
+		return &exitError{code: exitUnreachable, name: "server_unreachable", message: err.Error(), hints: []string{"start it with: zonehold dev"}}
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode == http.StatusNotFound {
+		return &exitError{code: exitNotFound, name: "not_a_dev_server", message: cfg.Server + " is not a fake internet", hints: []string{"start one with: zonehold dev"}}
+	}
+	if resp.StatusCode != http.StatusOK {
+		var refusal struct{ Error string }
+		if json.Unmarshal(data, &refusal) != nil || refusal.Error == "" {
+			refusal.Error = fmt.Sprintf("the server answered with status %d", resp.StatusCode)
+		}
+		return usageError(problem.Clean(refusal.Error, 200))
+	}
+	if out != nil {
+		return json.Unmarshal(data, out)
+	}
+	if in != nil && (c.json || c.jsonl) {
+		return c.printJSON(in)
+	}
+	return nil
+}

@@ -1,0 +1,491 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zonehold/zonehold/api"
+	"github.com/zonehold/zonehold/client"
+	"github.com/zonehold/zonehold/problem"
+)
+
+func (c *cli) domainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "domain",
+		Short: "Domains of a server",
+		Long: `Domains of a server, named by --server or ZONEHOLD_SERVER. The token comes from
+ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE.`,
+	}
+	cmd.AddCommand(c.domainAdd(), c.domainList(), c.domainShow(), c.domainCheck(), c.domainWait(), c.domainRemove())
+	c.settingFlagsOf(cmd, "server")
+	return cmd
+}
+
+// api runs fn with a client to the configured server.
+func (c *cli) api(cmd *cobra.Command, limit time.Duration, fn func(ctx context.Context, cl *client.Client) error) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	cl, err := client.New(cfg.Server, cfg.Token)
+	if err != nil {
+		return usageError(err.Error())
+	}
+	ctx, cancel := c.deadline(cmd.Context(), limit)
+	defer cancel()
+	err = fn(ctx, cl)
+	if errors.Is(err, context.DeadlineExceeded) && cmd.Context().Err() == nil {
+		return &exitError{code: exitPending, name: "timeout", message: "the time was up before the answer came", hints: []string{"give more with --timeout"}}
+	}
+	return err
+}
+
+func (c *cli) domainAdd() *cobra.Command {
+	var in api.CreateDomain
+	var file string
+	cmd := &cobra.Command{
+		Use:   "add DOMAIN...",
+		Short: "Claim domains and print what proves them",
+		Long:  "Claim domains and print what proves them. A domain that is there already is shown.\nNames come from arguments, from -l FILE, or with - from standard input; blank lines and # are ignored.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			names, err := c.names(args, file)
+			if err != nil {
+				return err
+			}
+			return c.api(cmd, time.Minute, func(ctx context.Context, cl *client.Client) error {
+				return c.each(names, func(name string) error {
+					one := in
+					one.Hostname = name
+					d, created, err := cl.CreateDomain(ctx, one)
+					if err != nil {
+						return err
+					}
+					return c.printAdded(d, created)
+				})
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&in.Profile, "profile", "", "whose strings prove it: zonehold (default), yandex or probely")
+	f.StringVar(&in.Scheme, "scheme", "", "check the site only over http or https")
+	f.IntVar(&in.Port, "port", 0, "the site's own port")
+	f.StringVarP(&file, "list", "l", "", "file with one name per line")
+	return cmd
+}
+
+// names collects arguments, a list file and standard input.
+func (c *cli) names(args []string, file string) ([]string, error) {
+	var names []string
+	for _, a := range args {
+		if a != "-" {
+			names = append(names, a)
+			continue
+		}
+		more, err := readNames(c.stdin)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, more...)
+	}
+	if file != "" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usageError(err.Error())
+		}
+		defer f.Close()
+		more, err := readNames(f)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, more...)
+	}
+	if len(names) == 0 {
+		return nil, usageError("DOMAIN is missing", "give names, or - to read them from standard input")
+	}
+	return names, nil
+}
+
+func readNames(r io.Reader) ([]string, error) {
+	var names []string
+	sc := bufio.NewScanner(r)
+	for sc.Scan() {
+		line, _, _ := strings.Cut(sc.Text(), "#")
+		if line = strings.TrimSpace(line); line != "" {
+			names = append(names, line)
+		}
+	}
+	if err := sc.Err(); err != nil {
+		return nil, fmt.Errorf("reading names: %w", err)
+	}
+	return names, nil
+}
+
+// each runs fn for every name; with several it reports each failure and goes
+// on, and the last failure decides the exit code.
+func (c *cli) each(names []string, fn func(name string) error) error {
+	if len(names) == 1 {
+		return fn(names[0])
+	}
+	var last error
+	for _, name := range names {
+		err := fn(name)
+		var ue *client.UnreachableError
+		if errors.As(err, &ue) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err != nil {
+			e := c.classify(err)
+			if !e.quiet {
+				fmt.Fprintf(c.stderr, "zonehold: error: %s: %s\n", problem.Clean(name, 80), e.message)
+			}
+			last = answered(e.code, e.name)
+		}
+	}
+	return last
+}
+
+func (c *cli) printAdded(d *api.Domain, created bool) error {
+	switch {
+	case c.json || c.jsonl:
+		return c.printJSON(d)
+	case c.quiet:
+		_, err := fmt.Fprintln(c.stdout, d.ID)
+		return err
+	}
+	verb := "added"
+	if !created {
+		verb = "is there already"
+	}
+	fmt.Fprintf(c.stdout, "%s %s  %s\n", c.paint(bold, d.Hostname), verb, c.paint(dim, d.ID))
+	if d.Verified {
+		fmt.Fprintf(c.stdout, "  %s verified\n", c.paint(green, "✔"))
+		return nil
+	}
+	fmt.Fprintln(c.stdout, "Any one of these proves it; then run: zonehold domain check "+d.Hostname)
+	c.printWireChallenges(d.Challenges)
+	return nil
+}
+
+// printWireChallenges prints the challenges of a reply.
+func (c *cli) printWireChallenges(list []api.Challenge) {
+	for _, ch := range list {
+		if ch.Automatic {
+			continue
+		}
+		name := c.paint(bold, strings.ReplaceAll(ch.Method, "_", "-"))
+		switch {
+		case !ch.Applicable:
+			fmt.Fprintf(c.stdout, "  %s  not possible here: %s\n", name, deref(ch.Reason))
+		case ch.Record != nil:
+			c.printRecord(c.stdout, name, ch.Record.Type, ch.Record.Name, ch.Record.RelativeName, ch.Record.Value)
+		case ch.File != nil:
+			c.printFile(c.stdout, name, ch.File.URLs, ch.File.Content)
+		case ch.Tag != nil:
+			c.printTag(c.stdout, name, ch.Tag.HTML)
+		}
+	}
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+func (c *cli) domainList() *cobra.Command {
+	var f client.DomainQuery
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List domains, one per line",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.api(cmd, 5*time.Minute, func(ctx context.Context, cl *client.Client) error { return c.listDomains(ctx, cl, f) })
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.State, "state", "", "only pending, verified, at_risk or lapsed ones")
+	fl.StringVar(&f.Method, "method", "", "only those proved by this method")
+	fl.StringVar(&f.Text, "search", "", "only names that contain this")
+	fl.StringVar(&f.Sort, "sort", "", "hostname, created_at, -created_at, state_since or -state_since")
+	return cmd
+}
+
+func (c *cli) listDomains(ctx context.Context, cl *client.Client, f client.DomainQuery) error {
+	f.Method = strings.ReplaceAll(f.Method, "-", "_")
+	all := []api.Domain{}
+	for d, err := range cl.AllDomains(ctx, f) {
+		switch {
+		case err != nil:
+		case c.json:
+			all = append(all, d)
+		case c.jsonl:
+			err = c.printJSON(d)
+		case c.quiet:
+			_, err = fmt.Fprintln(c.stdout, d.Hostname)
+		default:
+			_, err = fmt.Fprintf(c.stdout, "%s\t%s\t%s\t%s\n", d.Hostname, d.State, deref(d.Method), d.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if c.json {
+		return c.printJSON(all)
+	}
+	return nil
+}
+
+func (c *cli) domainShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show DOMAIN",
+		Short: "Show what is true of a domain, and whose turn it is",
+		Args:  exactly("DOMAIN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.api(cmd, time.Minute, func(ctx context.Context, cl *client.Client) error {
+				d, err := cl.Domain(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return c.showDomain(d)
+			})
+		},
+	}
+}
+
+func (c *cli) showDomain(d *api.Domain) error {
+	if c.json || c.jsonl {
+		return c.printJSON(d)
+	}
+	mark := map[string]string{"verified": c.paint(green, "✔"), "pending": "◷", "at_risk": c.paint(yellow, "⚠"), "lapsed": c.paint(red, "✘")}[d.State]
+	fmt.Fprintf(c.stdout, "%s %s  %s since %s\n", mark, c.paint(bold, d.Hostname), d.State, d.StateSince.Local().Format(time.DateTime))
+	if d.Method != nil {
+		fmt.Fprintf(c.stdout, "  proved by %s, covers the %s\n", strings.ReplaceAll(*d.Method, "_", "-"), deref(d.Covers))
+	}
+	fmt.Fprintf(c.stdout, "  %s\n", map[string]string{"you": "Your turn.", "us": "A check is under way.", "nobody": "Nothing to do."}[d.Turn])
+	if d.NextCheckAt != nil {
+		fmt.Fprintf(c.stdout, "  next check %s\n", d.NextCheckAt.Local().Format(time.DateTime))
+	}
+	if d.GraceEndsAt != nil {
+		fmt.Fprintf(c.stdout, "  the grace ends %s\n", d.GraceEndsAt.Local().Format(time.DateTime))
+	}
+	if d.Problem != nil {
+		fmt.Fprintf(c.stdout, "\n%s  %s\n", c.paint(bold, d.Problem.Title), c.paint(dim, d.Problem.Code))
+		c.printProblem(c.stdout, wireProblem(d.Problem))
+	}
+	if d.State != "verified" {
+		fmt.Fprintln(c.stdout, "\nAny one of these proves it:")
+		c.printWireChallenges(d.Challenges)
+	}
+	return nil
+}
+
+// wireProblem is the problem of a reply in the form that the printer takes.
+func wireProblem(p *api.Problem) *problem.Problem {
+	if p == nil {
+		return nil
+	}
+	return &problem.Problem{Code: problem.Code(p.Code), Severity: problem.Severity(p.Severity), Title: p.Title,
+		LookedFor: deref(p.LookedFor), Found: deref(p.Found), Fixes: p.Fixes, SeeItYourself: deref(p.SeeItYourself),
+		WhoActs: problem.Actor(p.WhoActs), RetryAfterSeconds: deref(p.RetryAfterSeconds), DocsURL: p.DocsURL}
+}
+
+func (c *cli) domainCheck() *cobra.Command {
+	var method string
+	cmd := &cobra.Command{
+		Use:   "check DOMAIN",
+		Short: "Check a proof now and explain the answer",
+		Long:  "Check a proof now and explain the answer. Exit code 0: verified, 3: not verified, 4: still running.",
+		Args:  exactly("DOMAIN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.api(cmd, 65*time.Second, func(ctx context.Context, cl *client.Client) error {
+				return c.checkDomain(ctx, cl, args[0], method)
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&method, "method", "m", "", "one method ("+methodWords()+"); default: every one until one proves")
+	return cmd
+}
+
+func (c *cli) checkDomain(ctx context.Context, cl *client.Client, ref, method string) error {
+	if method != "" {
+		m, err := parseMethod(method)
+		if err != nil {
+			return err
+		}
+		method = string(m.Name())
+	}
+	a, err := cl.StartAttempt(ctx, ref, method, remaining(ctx))
+	if err == nil && !a.Finished() {
+		a, err = cl.WaitAttempt(ctx, a.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.printAttempt(ref, a); err != nil {
+		return err
+	}
+	return attemptVerdict(a)
+}
+
+// remaining is how long the server may hold the reply, with time left to read it.
+func remaining(ctx context.Context) time.Duration {
+	const longest = time.Minute // what the server accepts
+	end, ok := ctx.Deadline()
+	if !ok {
+		return longest
+	}
+	return min(max(time.Until(end)-time.Second, 0), longest)
+}
+
+func (c *cli) printAttempt(ref string, a *api.Attempt) error {
+	if c.json || c.jsonl {
+		return c.printJSON(a)
+	}
+	took := time.Duration(deref(a.DurationMS)) * time.Millisecond
+	method := strings.ReplaceAll(deref(a.Method), "_", "-")
+	switch {
+	case a.State == "canceled":
+		fmt.Fprintf(c.stdout, "✘ the check of %s was canceled; the domain changed meanwhile\n", ref)
+	case deref(a.Outcome) == "verified":
+		fmt.Fprintf(c.stdout, "%s %s is verified by %s  %s\n", c.paint(green, "✔"), c.paint(bold, ref), method, c.paint(dim, duration(took)))
+	default:
+		title, code := "the check gave no reason", ""
+		if a.Problem != nil {
+			title, code = a.Problem.Title, a.Problem.Code
+		}
+		fmt.Fprintf(c.stdout, "%s %s is not verified: %s\n", c.paint(red, "✘"), c.paint(bold, ref), c.paint(bold, title))
+		fmt.Fprintf(c.stdout, "  %s\n", c.paint(dim, joinNonEmpty(" · ", code, deref(a.Outcome), method, duration(took))))
+		if a.Problem != nil {
+			c.printProblem(c.stdout, wireProblem(a.Problem))
+		}
+	}
+	for _, n := range a.Notes {
+		c.printNotes(c.stdout, []problem.Problem{*wireProblem(&n)})
+	}
+	return nil
+}
+
+func joinNonEmpty(sep string, parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, sep)
+}
+
+func attemptVerdict(a *api.Attempt) error {
+	switch {
+	case deref(a.Outcome) == "verified":
+		return nil
+	case a.State == "canceled":
+		return answered(exitConflict, "attempt_canceled")
+	case a.Problem != nil && a.Problem.WhoActs == string(problem.Us):
+		return answered(exitPartial, a.Problem.Code)
+	case a.Problem != nil:
+		return answered(exitNo, a.Problem.Code)
+	}
+	return answered(exitNo, "not_verified")
+}
+
+func (c *cli) domainWait() *cobra.Command {
+	var every time.Duration
+	cmd := &cobra.Command{
+		Use:   "wait DOMAIN",
+		Short: "Check again and again until the domain is verified",
+		Long:  "Check again and again until the domain is verified or --timeout (default 10m) is over. Exit code 0: verified, 4: not yet.",
+		Args:  exactly("DOMAIN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if every < time.Second {
+				return usageError("--every is at least 1s")
+			}
+			return c.api(cmd, 10*time.Minute, func(ctx context.Context, cl *client.Client) error {
+				return c.waitDomain(ctx, cl, args[0], every)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&every, "every", 20*time.Second, "time between two checks")
+	return cmd
+}
+
+func (c *cli) waitDomain(ctx context.Context, cl *client.Client, ref string, every time.Duration) error {
+	said := ""
+	for {
+		d, err := cl.Domain(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if d.Verified {
+			if c.json || c.jsonl {
+				return c.printJSON(d)
+			}
+			_, err := fmt.Fprintf(c.stdout, "%s %s is verified by %s\n", c.paint(green, "✔"), c.paint(bold, d.Hostname), strings.ReplaceAll(deref(d.Method), "_", "-"))
+			return err
+		}
+		a, err := cl.StartAttempt(ctx, ref, "", remaining(ctx))
+		var refused *client.Error
+		switch {
+		case errors.As(err, &refused) && (refused.Status == 409 || refused.Status == 429):
+			// Somebody else's check runs, or the budget is used up: look again later.
+			every = max(every, refused.RetryAfter)
+		case err != nil:
+			return err
+		case deref(a.Outcome) == "verified":
+			continue
+		case a.Problem != nil && a.Problem.Code != said && !c.quiet:
+			said = a.Problem.Code
+			fmt.Fprintf(c.stderr, "◷ not yet: %s (%s)\n", a.Problem.Title, a.Problem.Code)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(every):
+		}
+	}
+}
+
+func (c *cli) domainRemove() *cobra.Command {
+	var file string
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "remove DOMAIN...",
+		Short: "Give up claims; their codes never prove anything again",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			names, err := c.names(args, file)
+			if err != nil {
+				return err
+			}
+			if !yes && len(names) > 1 {
+				return usageError(fmt.Sprintf("this removes %d domains", len(names)), "say --yes if that is meant")
+			}
+			return c.api(cmd, time.Minute, func(ctx context.Context, cl *client.Client) error {
+				return c.each(names, func(name string) error {
+					if err := cl.DeleteDomain(ctx, name); err != nil {
+						return err
+					}
+					if c.json || c.jsonl {
+						return c.printJSON(map[string]string{"removed": name})
+					}
+					if !c.quiet {
+						fmt.Fprintf(c.stdout, "%s removed\n", name)
+					}
+					return nil
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&file, "list", "l", "", "file with one name per line")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "remove several without asking")
+	return cmd
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/zonehold/zonehold/internal/app"
+	"github.com/zonehold/zonehold/internal/auth"
+	"github.com/zonehold/zonehold/internal/config"
+	"github.com/zonehold/zonehold/internal/httpapi"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/internal/telemetry"
+	"github.com/zonehold/zonehold/internal/webmaster"
+	"github.com/zonehold/zonehold/verify"
+)
+
+// Limits of the HTTP listener. Replies have no common deadline because event
+// streams and waits last; each handler sets its own.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	shutdownTimeout   = 20 * time.Second
+)
+
+// server is one running process of the service.
+type server struct {
+	cfg   *config.Config
+	log   *slog.Logger
+	ready telemetry.Readiness
+	http  *http.Server
+	ln    net.Listener
+	rest  atomic.Pointer[http.Handler] // everything that needs the database
+
+	store *store.Store
+	auth  *auth.Auth
+	app   *app.App
+	done  chan error
+}
+
+// startServer listens at once, so that /healthz answers while the database is
+// brought up to date, and returns when the service is ready. extra serves
+// below /dev/ when it is not nil.
+func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *slog.Logger, extra http.Handler) (_ *server, err error) {
+	s := &server{cfg: cfg, log: log, done: make(chan error, 1)}
+	s.ready.Log = log
+	metrics := telemetry.NewMetrics(buildVersion())
+	if s.ln, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, &exitError{code: exitError_, name: "cannot_listen", message: err.Error(),
+			hints: []string{"another program may use the port; choose one with --listen"}}
+	}
+	s.http = &http.Server{
+		Handler:           telemetry.Middleware(log, metrics, s.dispatch(metrics, extra)),
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go func() { s.done <- s.http.Serve(s.ln) }()
+	defer func() {
+		if err != nil {
+			s.http.Close()
+			s.closeStore()
+		}
+	}()
+	s.store, err = store.Open(ctx, store.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, SecretKey: cfg.SecretKey})
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := s.store.Lock(); err != nil {
+		return nil, err
+	}
+	s.auth = auth.New(s.store)
+	s.app, err = app.New(app.Config{
+		Store: s.store, Kit: kit, Log: log, Observer: metrics,
+		Worker:              cfg.Has(config.RoleWorker),
+		ChecksPerMinute:     cfg.ChecksPerMinute,
+		TargetChecksPerHour: cfg.TargetChecksPerHour,
+		DomainLimit:         cfg.DomainLimit,
+		RecheckInterval:     cfg.RecheckInterval,
+		RecheckGrace:        cfg.RecheckGrace,
+		Exclusive:           cfg.Exclusive,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.app.Start(ctx); err != nil {
+		return nil, fmt.Errorf("starting the workers: %w", err)
+	}
+	s.ready.Add("database", s.store.Ping)
+	s.ready.Add("jobs", s.app.Healthy)
+	if cfg.Has(config.RoleAPI) {
+		rest := s.apis()
+		s.rest.Store(&rest)
+	}
+	return s, nil
+}
+
+// dispatch serves what needs no database, and hands over the rest.
+func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.Handler {
+	alive, ready, figures := telemetry.Alive(), s.ready.Handler(), metrics.Handler(s.cfg.MetricsToken)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/healthz":
+			telemetry.SetRoute(r.Context(), path)
+			alive.ServeHTTP(w, r)
+		case path == "/readyz":
+			telemetry.SetRoute(r.Context(), path)
+			ready.ServeHTTP(w, r)
+		case path == "/metrics":
+			telemetry.SetRoute(r.Context(), path)
+			figures.ServeHTTP(w, r)
+		case extra != nil && strings.HasPrefix(path, "/dev/"):
+			extra.ServeHTTP(w, r)
+		default:
+			if rest := s.rest.Load(); rest != nil {
+				(*rest).ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+		}
+	})
+}
+
+// apis joins the dialects, each at its own roots. The first segment of the
+// path decides, so that no mux cleans or redirects what a dialect must see as
+// it was sent.
+func (s *server) apis() http.Handler {
+	native := httpapi.New(httpapi.Config{Service: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log})
+	yandex := webmaster.New(webmaster.Config{Service: s.app, Auth: s.auth, Log: s.log})
+	roots := map[string]http.Handler{}
+	for _, p := range webmaster.Patterns() {
+		roots[strings.Trim(p, "/")] = yandex
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		root, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if h, ok := roots[root]; ok {
+			h.ServeHTTP(w, r)
+			return
+		}
+		native.ServeHTTP(w, r)
+	})
+}
+
+// url is the base URL of the listener.
+func (s *server) url() string { return "http://" + s.ln.Addr().String() }
+
+// wait serves until ctx ends or the listener breaks, then stops in order: no
+// new requests, then running checks, then the database.
+func (s *server) wait(ctx context.Context) error {
+	var served error
+	select {
+	case <-ctx.Done():
+	case served = <-s.done:
+	}
+	return errors.Join(served, s.stop())
+}
+
+func (s *server) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	s.ready.Drain()
+	s.app.Drain() // ends waits and event streams, so that Shutdown can finish
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		s.http.Close()
+	}
+	return errors.Join(err, s.app.Stop(ctx), s.closeStore())
+}
+
+func (s *server) closeStore() error {
+	if s.auth != nil {
+		s.auth.Close()
+	}
+	if s.store != nil {
+		return s.store.Close()
+	}
+	return nil
+}
