@@ -209,7 +209,7 @@ func (x *exchange) lastRound(ctx context.Context) (*message, error) {
 		x.a = t.way.a
 		return t.m, nil
 	}
-	for range ways + 1 {
+	for open := ways; open > 0; open-- {
 		var t try
 		select {
 		case t = <-results[0]:
@@ -218,17 +218,6 @@ func (x *exchange) lastRound(ctx context.Context) (*message, error) {
 				return take(t)
 			}
 			failed = t.err
-			if plain != nil && worthRetry(t.err) {
-				return take(*plain)
-			}
-		case t = <-results[2]:
-			results[2] = nil
-			if t.err == nil {
-				if plain != nil { // UDP works, EDNS over UDP does not
-					t.way.a.EDNSBroken, t.way.a.UDPFailed = true, false
-				}
-				return take(t)
-			}
 		case t = <-results[1]:
 			results[1] = nil
 			if t.err == nil {
@@ -238,10 +227,21 @@ func (x *exchange) lastRound(ctx context.Context) (*message, error) {
 				grace = timer.C
 				continue
 			}
+		case t = <-results[2]:
+			results[2] = nil
+			if t.err == nil {
+				if plain != nil { // UDP works, EDNS over UDP does not
+					t.way.a.EDNSBroken, t.way.a.UDPFailed = true, false
+				}
+				return take(t)
+			}
 		case <-grace:
 			return take(*plain)
 		}
 		bad += t.way.a.BadReplies
+	}
+	if plain != nil {
+		return take(*plain)
 	}
 	x.a.BadReplies += bad
 	if failed == nil {

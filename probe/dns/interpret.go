@@ -115,7 +115,7 @@ func interpret(a *ServerAnswer, m *message, zone string, q *question, recursive 
 	if a.Kind == KindData && q.qtype == dns.TypeNS && q.name != zone {
 		r.referral = m.delegationFrom(m.answer, zone, q.name)
 	}
-	r.apex, a.ChildNSSeen = m.apexNS(q)
+	r.apex, a.ChildNSSeen = m.apexNS(zone, q)
 	return r
 }
 
@@ -266,9 +266,9 @@ func (m *message) delegationFrom(section []dns.RR, zone, child string) *referral
 	return r
 }
 
-// apexNS is the NS set that came along with an answer, if it is that of a zone
-// enclosing the name.
-func (m *message) apexNS(q *question) (apex string, hosts []string) {
+// apexNS is the NS set that came along with an answer, if it is that of the
+// zone asked, or of one between it and the name.
+func (m *message) apexNS(zone string, q *question) (apex string, hosts []string) {
 	for _, section := range [][]dns.RR{m.answer, m.authority} {
 		for _, rr := range section {
 			ns, ok := rr.(*dns.NS)
@@ -276,7 +276,7 @@ func (m *message) apexNS(q *question) (apex string, hosts []string) {
 				continue
 			}
 			owner := fold(ns.Hdr.Name)
-			if !within(q.name, owner) || len(hosts) > 0 && owner != apex {
+			if !within(q.name, owner) || !within(owner, zone) || len(hosts) > 0 && owner != apex {
 				continue
 			}
 			if host := fold(ns.Ns); len(hosts) < maxNSRead && !contains(hosts, host) {
