@@ -23,7 +23,7 @@ func TestProfiles(t *testing.T) {
 			"_zonehold-challenge.www.example.com", "token=" + b32,
 			"_zonehold-challenge.www.example.com", b32 + ".dcv.example.net",
 			"/.well-known/zonehold-challenge/" + FileName(b32) + ".txt", "token=" + b32,
-			"/zonehold_" + b32 + ".txt",
+			"/zonehold_ftspiadbvo3dfujumb7pz3jj5u.txt",
 			`<meta name="zonehold-verification" content="` + b32 + `">`, "zonehold-verification",
 		},
 		{
@@ -40,7 +40,7 @@ func TestProfiles(t *testing.T) {
 			"www.example.com", "Probely=" + uuid,
 			"probely-" + uuid + ".www.example.com", uuid + ".dcv.example.net",
 			"/" + uuid + ".txt", "Probely",
-			"/zonehold_" + uuid + ".txt",
+			"/zonehold_pmzhmtnxcblunw7mz5ehwijftu.txt",
 			`<meta name="probely-verification" content="` + uuid + `">`, "probely-verification snyk-site-verification",
 		},
 	}
@@ -88,7 +88,7 @@ func TestProfileTable(t *testing.T) {
 			"CNAME target": {p.CNAME.Target, "{token} {zone}", "{token}"},
 			"file path":    {p.File.Path, "{token} {filename}", "/"},
 			"file body":    {p.File.Body, "{token}", ""},
-			"txt file":     {p.TXTFile, "{token}", "{token}"},
+			"txt file":     {p.TXTFile, "{token} {filename}", "/"},
 		}
 		for name, tt := range templates {
 			if !strings.Contains(tt.text, tt.must) || tt.text == "" {
@@ -108,6 +108,13 @@ func TestProfileTable(t *testing.T) {
 		// The secret has to be in the body or in the path, or nothing is proved.
 		if !strings.Contains(p.File.Path+p.File.Body, "{token}") {
 			t.Errorf("%s: the file proves nothing", p.Name)
+		}
+		if !strings.Contains(p.TXTFile, "{token}") && !strings.Contains(p.TXTFile, "{filename}") {
+			t.Errorf("%s: the empty file proves nothing", p.Name)
+		}
+		// A URL that names the token would give away what another body holds.
+		if strings.Contains(p.File.Path, "{filename}") && strings.Contains(p.TXTFile, "{token}") {
+			t.Errorf("%s: the name of the empty file holds the secret of the file", p.Name)
 		}
 		if p.File.Compare != CompareText && p.File.Compare != CompareHTML {
 			t.Errorf("%s: compare %q", p.Name, p.File.Compare)

@@ -18,7 +18,7 @@ var profiles = []Profile{
 			Body:    "token={token}",
 			Compare: CompareText,
 		},
-		TXTFile: "/zonehold_{token}.txt",
+		TXTFile: "/zonehold_{filename}.txt",
 		Tags:    []string{"zonehold-verification"},
 	},
 	{
@@ -60,7 +60,7 @@ var profiles = []Profile{
 			Body:    "Probely",
 			Compare: CompareText,
 		},
-		TXTFile: "/zonehold_{token}.txt",
+		TXTFile: "/zonehold_{filename}.txt",
 		Tags:    []string{"probely-verification", "snyk-site-verification"},
 	},
 }
