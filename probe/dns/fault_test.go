@@ -1,0 +1,551 @@
+package dns_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/testnet"
+)
+
+// TestFaultOfOneServer gives the first of two servers each fault and looks at
+// what is said of it, and whether the zone still agrees.
+func TestFaultOfOneServer(t *testing.T) {
+	tests := []struct {
+		fault  testnet.Fault
+		slow   bool // some wait runs out
+		status dns.Status
+		check  func(s *dns.ServerAnswer) bool
+	}{
+		{testnet.FaultNone, false, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.Proto == "udp" }},
+		{testnet.FaultTimeout, true, dns.StatusTimeout, func(s *dns.ServerAnswer) bool { return s.Err != nil && !s.TCPFailed }},
+		{testnet.FaultUnreachable, false, dns.StatusUnreachable, func(s *dns.ServerAnswer) bool { return s.Err != nil }},
+		{testnet.FaultRefused, false, dns.StatusRefused, func(s *dns.ServerAnswer) bool { return s.RCode == 5 }},
+		{testnet.FaultServFail, false, dns.StatusServFail, func(s *dns.ServerAnswer) bool { return s.RCode == 2 }},
+		{testnet.FaultNotAuth, false, dns.StatusRefused, func(s *dns.ServerAnswer) bool { return s.RCode == 9 }},
+		{testnet.FaultLame, false, dns.StatusLame, func(s *dns.ServerAnswer) bool { return !s.Authority }},
+		{testnet.FaultNoAA, false, dns.StatusLame, func(s *dns.ServerAnswer) bool { return !s.Authority && s.Records == nil }},
+		{testnet.FaultUpward, false, dns.StatusLame, func(s *dns.ServerAnswer) bool { return s.Kind == "" }},
+		{testnet.FaultTruncateUDP, false, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.Truncated && s.Proto == "tcp" && !s.UDPFailed }},
+		{testnet.FaultDropTCP, false, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.Proto == "udp" && !s.TCPFailed }},
+		{testnet.FaultDropUDP, true, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.UDPFailed && s.Proto == "tcp" }},
+		{testnet.FaultDropEDNS, true, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.EDNSBroken && !s.UDPFailed }},
+		{testnet.FaultFormErrEDNS, false, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.EDNSBroken }},
+		{testnet.FaultLowerCase, false, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.CaseBroken && s.BadReplies == 1 && s.Proto == "tcp" }},
+		{testnet.FaultWrongID, true, dns.StatusMalformed, func(s *dns.ServerAnswer) bool { return s.BadReplies >= 1 && s.TCPFailed }},
+		{testnet.FaultWrongName, true, dns.StatusMalformed, func(s *dns.ServerAnswer) bool { return s.BadReplies >= 1 && s.TCPFailed }},
+		{testnet.FaultGarbage, true, dns.StatusMalformed, func(s *dns.ServerAnswer) bool { return s.BadReplies >= 1 }},
+		{testnet.FaultOutOfZone, false, dns.StatusOK, func(s *dns.ServerAnswer) bool { return len(s.Records) == 1 && s.ChildNSSeen == nil }},
+		{testnet.FaultSpoofFlood, true, dns.StatusOK, func(s *dns.ServerAnswer) bool { return s.BadReplies > 1 && s.Proto == "tcp" && !s.UDPFailed }},
+	}
+	for _, tt := range tests {
+		t.Run("fault "+string(tt.fault), func(t *testing.T) {
+			t.Parallel()
+			n := newNetwork(t)
+			z := n.Zone("example.com").Add("_x", "TXT", "token=abc")
+			sick, well := z.Servers()[0], z.Servers()[1]
+			sick.Fault(tt.fault)
+			change := func(*dns.Config) {}
+			if tt.slow {
+				change = hasty
+			}
+			a := mustAsk(t, newResolver(t, n, change), "_x.example.com", typeTXT)
+			s := byServer(t, a, sick)
+			if s.Status != tt.status || !tt.check(s) {
+				t.Errorf("%s\n%+v", line(s), s)
+			}
+			if ok := byServer(t, a, well); ok.Status != dns.StatusOK || texts(ok)[0] != "token=abc" {
+				t.Errorf("the well server: %s", line(ok))
+			}
+			one, agreed := a.Agreed()
+			if agreed != (tt.status == dns.StatusOK) {
+				t.Errorf("agreed = %v:\n%s", agreed, show(a))
+			}
+			if agreed {
+				if diff := cmp.Diff([]string{"token=abc"}, texts(one)); diff != "" {
+					t.Error(diff)
+				}
+			} else if f := a.Failed(); len(f) != 1 || f[0].Server != sick.Name() || f[0].Err == nil {
+				t.Errorf("failed: %v", f)
+			}
+			if strings.Contains(show(a), testnet.Forged) {
+				t.Errorf("forged records:\n%s", show(a))
+			}
+		})
+	}
+}
+
+// TestFaultsOnTheWay gives both servers of the top-level domain a fault: the
+// walk copes, or says what is wrong.
+func TestFaultsOnTheWay(t *testing.T) {
+	tests := []struct {
+		fault testnet.Fault
+		slow  bool
+		err   error
+	}{
+		{testnet.FaultTruncateUDP, false, nil},
+		{testnet.FaultDropTCP, false, nil},
+		{testnet.FaultDropUDP, true, nil},
+		{testnet.FaultDropEDNS, true, nil},
+		{testnet.FaultFormErrEDNS, false, nil},
+		{testnet.FaultLowerCase, false, nil},
+		{testnet.FaultOutOfZone, false, nil},
+		{testnet.FaultSpoofFlood, true, nil},
+		{testnet.FaultTimeout, true, dns.ErrNoServers},
+		{testnet.FaultUnreachable, true, dns.ErrNoServers},
+		{testnet.FaultRefused, false, dns.ErrNoServers},
+		{testnet.FaultServFail, false, dns.ErrNoServers},
+		{testnet.FaultLame, false, dns.ErrNoServers},
+		{testnet.FaultUpward, false, dns.ErrNoServers},
+		{testnet.FaultWrongID, true, dns.ErrNoServers},
+		{testnet.FaultWrongName, true, dns.ErrNoServers},
+		{testnet.FaultGarbage, true, dns.ErrNoServers},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.fault), func(t *testing.T) {
+			t.Parallel()
+			n := newNetwork(t)
+			n.Zone("example.com").Add("_x", "TXT", "token=abc")
+			for _, s := range n.Zone("com").Servers() {
+				s.Fault(tt.fault)
+			}
+			change := func(*dns.Config) {}
+			if tt.slow {
+				change = hasty
+			}
+			r := newResolver(t, n, change)
+			a, err := r.Ask(context.Background(), "_x.example.com", typeTXT)
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("Ask = %v, want %v", err, tt.err)
+			}
+			if err != nil {
+				if !strings.Contains(err.Error(), "com") {
+					t.Errorf("the error does not name the zone: %v", err)
+				}
+				return
+			}
+			if s, ok := a.Agreed(); !ok || texts(s)[0] != "token=abc" {
+				t.Errorf("%s", show(a))
+			}
+		})
+	}
+}
+
+func TestOneDeadServerOnTheWay(t *testing.T) {
+	n := newNetwork(t)
+	n.Zone("example.com").Add("_x", "TXT", "token=abc")
+	n.Zone(".").Servers()[1].Fault(testnet.FaultTimeout)
+	n.Zone("com").Servers()[0].Fault(testnet.FaultRefused)
+	for range 4 { // whichever server is asked first
+		if _, s := mustAgree(t, newResolver(t, n), "_x.example.com", typeTXT); texts(s)[0] != "token=abc" {
+			t.Error(line(s))
+		}
+	}
+}
+
+func TestRootIsDown(t *testing.T) {
+	n := newNetwork(t)
+	n.Zone("example.com")
+	for _, s := range n.Zone(".").Servers() {
+		s.Fault(testnet.FaultTimeout)
+	}
+	r := newResolver(t, n, hasty)
+	if _, err := r.Ask(context.Background(), "_x.example.com", typeTXT); !errors.Is(err, dns.ErrOurNetworkDown) {
+		t.Errorf("Ask = %v, want ErrOurNetworkDown", err)
+	}
+}
+
+// TestStaleTLD moves a top-level domain to other servers while the old ones
+// are remembered.
+func TestStaleTLD(t *testing.T) {
+	n := newNetwork(t)
+	n.Zone("example.com").Add("_x", "TXT", "token")
+	com := n.Zone("com")
+	r := newResolver(t, n)
+	mustAgree(t, r, "_x.example.com", typeTXT)
+	old := com.Servers()
+	com.AddServer()
+	for _, s := range old {
+		s.Fault(testnet.FaultRefused)
+	}
+	last := com.Servers()[2]
+	com.Delegate(testnet.NS{Name: last.Name() + ".", Addrs: []string{last.Addr().Addr().String()}})
+	mustAgree(t, r, "_x.example.com", typeTXT)
+}
+
+// TestSilentMajority is threat T18: packets to three of four servers are
+// dropped, and the last says what the attacker wants.
+func TestSilentMajority(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("example.com")
+	z.AddServer()
+	z.AddServer()
+	for i, s := range z.Servers() {
+		if i < 3 {
+			s.Fault(testnet.FaultTimeout)
+		} else {
+			s.Only("_x", "TXT", "token=abc")
+		}
+	}
+	a := mustAsk(t, newResolver(t, n, hasty), "_x.example.com", typeTXT)
+	if _, ok := a.Agreed(); ok {
+		t.Errorf("agreed:\n%s", show(a))
+	}
+	if _, ok := a.Majority(); ok {
+		t.Errorf("majority of one in four:\n%s", show(a))
+	}
+	if len(a.Failed()) != 3 || len(a.Usable()) != 1 {
+		t.Errorf("%s", show(a))
+	}
+}
+
+// TestSpoofFlood is threat T16: forged answers to the question, under wrong
+// ids, names and letter case, come before the right one.
+func TestSpoofFlood(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("example.com")
+	for _, s := range z.Servers() {
+		s.Fault(testnet.FaultSpoofFlood)
+	}
+	n.Host("www.example.com")
+	r := newResolver(t, n, hasty)
+	for range 5 {
+		a, s := mustAgree(t, r, "_x.example.com", typeTXT)
+		if s.Kind != dns.KindNXDomain {
+			t.Errorf("believed:\n%s", show(a))
+		}
+		for _, s := range a.Servers {
+			if s.BadReplies == 0 || s.Proto != "tcp" {
+				t.Errorf("%d bad replies, %s", s.BadReplies, s.Proto)
+			}
+		}
+	}
+	got, err := r.Addrs(context.Background(), "www.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(n.Host("www.example.com").Addrs(), got.Addrs, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+
+	// Without TCP there is nothing to believe.
+	for _, s := range z.Servers() {
+		s.Fault(testnet.FaultWrongID)
+	}
+	a := mustAsk(t, r, "_x.example.com", typeTXT)
+	if len(a.Usable()) != 0 {
+		t.Errorf("%s", show(a))
+	}
+}
+
+// TestLargeAnswer is threat T17: 4 KiB of TXT must come over TCP.
+func TestLargeAnswer(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("example.com")
+	for i := range 16 {
+		z.Add("_x", "TXT", strings.Repeat(string(rune('a'+i)), 250))
+	}
+	r := newResolver(t, n)
+	a, s := mustAgree(t, r, "_x.example.com", typeTXT)
+	if len(s.Records) != 16 {
+		t.Errorf("%d records", len(s.Records))
+	}
+	for _, s := range a.Servers {
+		if !s.Truncated || s.Proto != "tcp" || len(s.Wire) < 4000 {
+			t.Errorf("%s, truncated %v, %d octets", s.Proto, s.Truncated, len(s.Wire))
+		}
+	}
+	for _, tt := range []struct {
+		fault  testnet.Fault
+		status dns.Status
+	}{{testnet.FaultDropTCP, dns.StatusTimeout}, {testnet.FaultRefuseTCP, dns.StatusUnreachable}} {
+		z.Servers()[0].Fault(tt.fault)
+		a := mustAsk(t, newResolver(t, n, hasty), "_x.example.com", typeTXT)
+		s := byServer(t, a, z.Servers()[0])
+		if s.Status != tt.status || !s.Truncated || !s.TCPFailed || !strings.Contains(s.Err.Error(), "TCP") {
+			t.Errorf("%s: %s", tt.fault, line(s))
+		}
+	}
+}
+
+func TestEDE(t *testing.T) {
+	n := newNetwork(t)
+	s := n.Zone("example.com").Servers()[0]
+	s.Fault(testnet.FaultServFail)
+	s.EDE(22, "at\x1b[31m\u202e<b>"+strings.Repeat("x", 500))
+	a := mustAsk(t, newResolver(t, n), "example.com", typeTXT)
+	got := byServer(t, a, s).EDE
+	if !strings.HasPrefix(got, `22 No Reachable Authority: at\x1b[31m\u202e<b>xxx`) || len(got) > 250 {
+		t.Errorf("EDE %q", got)
+	}
+}
+
+// TestForbiddenServers is threat T9: name servers at our own addresses are
+// never contacted.
+func TestForbiddenServers(t *testing.T) {
+	n := newNetwork(t)
+	trap := n.Trap()
+	inside := []netip.Addr{
+		netip.MustParseAddr("127.0.0.53"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("169.254.169.254"),
+		netip.MustParseAddr("::1"), netip.MustParseAddr("fd00::1"), netip.MustParseAddr("64:ff9b::7f00:1"),
+	}
+	trap.Catch(inside...)
+	z := n.Zone("example.com").Add("_x", "TXT", "token")
+	ns := testnet.NS{Name: "ns1.example.com."}
+	for _, addr := range inside {
+		ns.Addrs = append(ns.Addrs, addr.String())
+	}
+	z.Delegate(ns)
+	r := newResolver(t, n)
+	a := mustAsk(t, r, "_x.example.com", typeTXT)
+	if len(a.Servers) != len(inside) || len(a.Usable()) != 0 {
+		t.Errorf("%s", show(a))
+	}
+	for _, s := range a.Servers {
+		if s.Status != dns.StatusForbidden || !errors.Is(s.Err, probe.ErrForbidden) {
+			t.Errorf("%s", line(&s))
+		}
+	}
+	if _, err := r.Addrs(context.Background(), "www.example.com"); !errors.Is(err, dns.ErrNoServers) {
+		t.Errorf("Addrs = %v", err)
+	}
+	// A zone below, glueless names that lead there, and a dead end in the
+	// middle of a walk.
+	n.Zone("example.net").Add("inside", "A", "10.0.0.1").Add("inside", "AAAA", "::1")
+	n.Zone("sub.example.org").Delegate(testnet.NS{Name: "inside.example.net."})
+	if _, err := r.Delegation(context.Background(), "x.sub.example.org"); !errors.Is(err, dns.ErrNoServers) {
+		t.Errorf("Delegation = %v", err)
+	}
+	a = mustAsk(t, r, "x.sub.example.org", typeTXT)
+	if len(a.Usable()) != 0 || len(a.Servers) != 2 {
+		t.Errorf("%s", show(a))
+	}
+	if got := trap.Contacts(); got != 0 {
+		t.Errorf("%d contacts", got)
+	}
+	// The trap works: with the guard opened it is found.
+	open := newResolver(t, n, hasty, func(c *dns.Config) {
+		c.Dialer.Guard = probe.NewGuard(probe.GuardConfig{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	})
+	mustAsk(t, open, "_x.example.com", typeTXT)
+	for deadline := time.Now().Add(patience); trap.Contacts() == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the trap catches nothing")
+		}
+	}
+}
+
+// TestMixedServer has one server with a good address and a dead or forbidden
+// one: the server counts as answering.
+func TestDeadAddressOfLiveServer(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("example.com").Add("_x", "TXT", "token")
+	s1, s2 := z.Servers()[0], z.Servers()[1]
+	z.Delegate(
+		testnet.NS{Name: s1.Name() + ".", Addrs: []string{s1.Addr().Addr().String(), "2a0e:dead::1"}},
+		testnet.NS{Name: s2.Name() + ".", Addrs: []string{s2.Addr().Addr().String(), "::1"}},
+	)
+	r := newResolver(t, n)
+	a, _ := mustAgree(t, r, "_x.example.com", typeTXT)
+	if len(a.Servers) != 4 || len(a.Usable()) != 2 || len(a.Failed()) != 0 {
+		t.Errorf("%s", show(a))
+	}
+	if _, ok := a.Majority(); !ok {
+		t.Error("no majority")
+	}
+	// Both addresses dead: the server is.
+	s1.Fault(testnet.FaultUnreachable)
+	a = mustAsk(t, r, "_x.example.com", typeTXT)
+	if _, ok := a.Agreed(); ok || len(a.Failed()) != 1 {
+		t.Errorf("%s", show(a))
+	}
+}
+
+// TestLiveAddressRefuses: an address that speaks, and refuses, is not a dead
+// one.
+func TestLiveAddressRefuses(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("example.com").Add("_x", "TXT", "token")
+	other := n.Zone("example.net").Servers()[0].Addr().Addr().String() // REFUSED for example.com
+	s1 := z.Servers()[0]
+	z.Delegate(testnet.NS{Name: s1.Name() + ".", Addrs: []string{s1.Addr().Addr().String(), other}})
+	a := mustAsk(t, newResolver(t, n), "_x.example.com", typeTXT)
+	if _, ok := a.Agreed(); ok {
+		t.Errorf("%s", show(a))
+	}
+}
+
+// TestNoIPv6Here makes every IPv6 socket fail as on a host without IPv6: that
+// is our matter and counts against no server.
+func TestNoIPv6Here(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("example.com").Add("_x", "TXT", "token")
+	for _, s := range z.Servers() {
+		s.AddIPv6()
+	}
+	a := mustAsk(t, newResolver(t, n), "_x.example.com", typeTXT)
+	for i := range a.Servers {
+		if a.Servers[i].Addr.Addr().Is6() {
+			a.Servers[i].Status, a.Servers[i].Kind, a.Servers[i].Records = dns.StatusNoRoute, "", nil
+		}
+	}
+	if _, ok := a.Agreed(); !ok || len(a.Failed()) != 0 || len(a.Usable()) != 2 {
+		t.Errorf("%s", show(a))
+	}
+	// A server that has nothing but IPv6 is left out; if no server is left,
+	// nobody agreed.
+	for i := range a.Servers {
+		a.Servers[i].Status = dns.StatusNoRoute
+	}
+	if _, ok := a.Agreed(); ok {
+		t.Error("agreed without an answer")
+	}
+	if _, ok := a.Majority(); ok {
+		t.Error("majority without an answer")
+	}
+}
+
+func TestRefusedServer(t *testing.T) { // threat T22
+	n := newNetwork(t)
+	z := n.Zone("example.com").Add("_x", "TXT", "token")
+	z.Servers()[1].Fault(testnet.FaultRefused)
+	a := mustAsk(t, newResolver(t, n), "_x.example.com", typeTXT)
+	if _, ok := a.Agreed(); ok {
+		t.Error("agreed with one server refusing")
+	}
+	if _, ok := a.Majority(); ok {
+		t.Error("one of two is no majority")
+	}
+	if f := a.Failed(); len(f) != 1 || f[0].Server != "ns2.example.com" || f[0].Status != dns.StatusRefused {
+		t.Errorf("%v", f)
+	}
+}
+
+// TestExhaustion sends walks into delegations made to keep a resolver busy
+// (NXNS): the budget and the depth end them.
+func TestExhaustion(t *testing.T) {
+	t.Run("many servers without glue", func(t *testing.T) {
+		n := newNetwork(t)
+		n.Zone("victim.net")
+		z := n.Zone("example.com")
+		var ns []testnet.NS
+		for i := range 60 {
+			ns = append(ns, testnet.NS{Name: strings.Repeat("x", i+1) + ".victim.net."})
+		}
+		z.Delegate(ns...)
+		r := newResolver(t, n)
+		n.ResetHistory()
+		a := mustAsk(t, r, "_x.example.com", typeTXT)
+		if len(a.Usable()) != 0 || len(a.Failed()) != 16 || a.Zone.Skipped != 44 {
+			t.Errorf("%d skipped:\n%s", a.Zone.Skipped, show(a))
+		}
+		if a.Servers[0].Status != dns.StatusNoAddress {
+			t.Errorf("%s", line(&a.Servers[0]))
+		}
+		if got := len(n.Queries()); got > 60 {
+			t.Errorf("%d queries", got)
+		}
+		// A walk through it tries four.
+		n.ResetHistory()
+		if _, err := r.Delegation(context.Background(), "a.b.example.com"); !errors.Is(err, dns.ErrNoServers) {
+			t.Errorf("Delegation = %v", err)
+		}
+		if got := len(n.QueriesFor("", "A")); got > 2*4 {
+			t.Errorf("%d address questions", got)
+		}
+	})
+	t.Run("zones that need each other", func(t *testing.T) {
+		n := newNetwork(t)
+		n.Zone("one.com").Delegate(testnet.NS{Name: "ns.two.net."})
+		n.Zone("two.net").Delegate(testnet.NS{Name: "ns.three.org."}, testnet.NS{Name: "ns2.three.org."})
+		n.Zone("three.org").Delegate(testnet.NS{Name: "ns.one.com."}, testnet.NS{Name: "ns.two.net."})
+		r := newResolver(t, n)
+		n.ResetHistory()
+		a := mustAsk(t, r, "_x.one.com", typeTXT)
+		if len(a.Servers) != 1 || a.Servers[0].Status != dns.StatusNoAddress {
+			t.Errorf("%s", show(a))
+		}
+		if got := len(n.Queries()); got > 200 {
+			t.Errorf("%d queries", got)
+		}
+		if _, err := r.Addrs(context.Background(), "www.one.com"); err == nil {
+			t.Error("Addrs found a way")
+		}
+	})
+	t.Run("its own servers without glue", func(t *testing.T) {
+		n := newNetwork(t)
+		n.Zone("example.com").OmitGlue()
+		a := mustAsk(t, newResolver(t, n), "_x.example.com", typeTXT)
+		if len(a.Usable()) != 0 || a.Servers[0].Status != dns.StatusNoAddress || !strings.Contains(a.Servers[0].Err.Error(), "inside its own zone") {
+			t.Errorf("%s", show(a))
+		}
+	})
+	t.Run("a long way of servers", func(t *testing.T) {
+		n := newNetwork(t)
+		for i := range 12 {
+			name, next := string(rune('a'+i))+".com", string(rune('b'+i))+".com"
+			n.Zone(name).Delegate(testnet.NS{Name: "ns." + next + "."})
+		}
+		r := newResolver(t, n)
+		a := mustAsk(t, r, "_x.a.com", typeTXT)
+		if a.Servers[0].Status != dns.StatusNoAddress || !errors.Is(a.Servers[0].Err, dns.ErrNoServers) && !errors.Is(a.Servers[0].Err, dns.ErrBudget) {
+			t.Errorf("%s", show(a))
+		}
+	})
+	t.Run("budget", func(t *testing.T) {
+		n := newNetwork(t)
+		n.Zone("example.com").Add("_x", "TXT", "token")
+		r := newResolver(t, n, func(c *dns.Config) { c.MaxQueries = 3 })
+		a := mustAsk(t, r, "_x.example.com", typeTXT) // two to the parents, one left
+		if _, ok := a.Agreed(); ok {
+			t.Errorf("%s", show(a))
+		}
+		if f := a.Failed(); len(f) != 1 || !errors.Is(f[0].Err, dns.ErrBudget) {
+			t.Errorf("%v", f)
+		}
+		r = newResolver(t, n, func(c *dns.Config) { c.MaxQueries = 1 })
+		if _, err := r.Ask(context.Background(), "_x.example.com", typeTXT); !errors.Is(err, dns.ErrBudget) {
+			t.Errorf("Ask = %v, want ErrBudget", err)
+		}
+	})
+}
+
+func TestCancelled(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("example.com")
+	for _, s := range z.Servers() {
+		s.Fault(testnet.FaultTimeout)
+	}
+	r := newResolver(t, n)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := r.Ask(ctx, "_x.example.com", typeTXT); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Ask = %v", err)
+	}
+	if took := time.Since(began); took > patience/2 {
+		t.Errorf("took %v", took)
+	}
+	n.ResetHistory()
+	gone, stop := context.WithCancel(context.Background())
+	stop()
+	if _, err := r.Ask(gone, "_x.example.com", typeTXT); !errors.Is(err, context.Canceled) {
+		t.Errorf("Ask = %v", err)
+	}
+	if _, err := r.Addrs(gone, "_x.example.com"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Addrs = %v", err)
+	}
+	if _, err := r.Lookup(gone, "_x.example.com", typeTXT); !errors.Is(err, context.Canceled) {
+		t.Errorf("Lookup = %v", err)
+	}
+	if _, err := r.Delegation(gone, "_x.example.com"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Delegation = %v", err)
+	}
+}
