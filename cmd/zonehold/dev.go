@@ -22,8 +22,10 @@ import (
 	"github.com/zonehold/zonehold/verify"
 )
 
-// devDomain is the domain of the tour.
+// devDomain is the domain of the tour; the others are for the visitor.
 const devDomain = "coffee.example"
+
+var devDomains = []string{devDomain, "tea.example", "cocoa.example"}
 
 func (c *cli) devCommand() *cobra.Command {
 	var tour bool
@@ -105,9 +107,11 @@ func devKit(cfg *config.Config, internet *testnet.Network) (*verify.Kit, error) 
 		return nil, err
 	}
 	cache := internet.Resolver().Addr()
-	internet.Zone(devDomain)
-	internet.Host(devDomain).Page("/", http.StatusOK, "text/html; charset=utf-8",
-		"<!doctype html><html><head><title>Coffee</title></head><body><h1>Coffee</h1></body></html>\n")
+	for _, name := range devDomains {
+		internet.Zone(name)
+		internet.Host(name).Page("/", http.StatusOK, "text/html; charset=utf-8",
+			"<!doctype html><html><head><title>"+name+"</title></head><body><h1>"+name+"</h1></body></html>\n")
+	}
 	dnsConfig := dns.Config{Dialer: dialer, Roots: roots, QueryTimeout: 500 * time.Millisecond}
 	dnsConfig.Recursive = append(dnsConfig.Recursive, cache)
 	return kitOn(cfg, dnsConfig, web.Config{Dialer: dialer, RootCAs: internet.CertPool(), Timeout: 5 * time.Second})

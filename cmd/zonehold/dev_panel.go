@@ -55,8 +55,8 @@ func (p *devPanel) handler() http.Handler {
 func (p *devPanel) list(w http.ResponseWriter, r *http.Request) {
 	records := []devRecord{}
 	for _, z := range p.net.Zones() {
-		if !strings.Contains(z.Name(), ".") && r.URL.Query().Get("all") == "" {
-			continue // the root and the top-level domains are not the person's
+		if !ownable(z) {
+			continue
 		}
 		for _, rec := range z.Records() {
 			if rec.Type == "SOA" {
@@ -89,6 +89,9 @@ func (p *devPanel) change(fn func(*testnet.Zone, devRecord) error) http.HandlerF
 	}
 }
 
+// ownable leaves out the root and the top-level domains: they are nobody's.
+func ownable(z *testnet.Zone) bool { return strings.Contains(strings.Trim(z.Name(), "."), ".") }
+
 // addOnly publishes a record on one server of the zone.
 func addOnly(z *testnet.Zone, r devRecord) error {
 	var names []string
@@ -106,7 +109,7 @@ func addOnly(z *testnet.Zone, r devRecord) error {
 func (p *devPanel) zone(name string) (*testnet.Zone, error) {
 	var best *testnet.Zone
 	for _, z := range p.net.Zones() {
-		if strings.Contains(z.Name(), ".") && (name == z.Name() || strings.HasSuffix(name, "."+z.Name())) {
+		if ownable(z) && (name == z.Name() || strings.HasSuffix(name, "."+z.Name())) {
 			if best == nil || len(z.Name()) > len(best.Name()) {
 				best = z
 			}

@@ -116,6 +116,9 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 		case path == "/metrics":
 			telemetry.SetRoute(r.Context(), path)
 			figures.ServeHTTP(w, r)
+		case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+			telemetry.SetRoute(r.Context(), path)
+			http.Redirect(w, r, "/docs/", http.StatusFound)
 		case extra != nil && strings.HasPrefix(path, "/dev/"):
 			extra.ServeHTTP(w, r)
 		default:
