@@ -29,6 +29,13 @@ func count(a *dns.Answer, proves func(*dns.ServerAnswer) bool) tally {
 		if sa.Status != dns.StatusOK {
 			continue
 		}
+		if sa.Kind == dns.KindReferral {
+			// It names a zone below, and nothing there could be asked.
+			lame := *sa
+			lame.Status = dns.StatusLame
+			t.failed = append(t.failed, lame)
+			continue
+		}
 		st := byName[sa.Server]
 		if proves(sa) {
 			t.have = append(t.have, *sa)
@@ -161,6 +168,8 @@ func statusWord(sa *dns.ServerAnswer) string {
 func walkFailure(ctx context.Context, err error, f problem.Facts) (zonehold.Outcome, *Finding) {
 	code, outcome := problem.Code("dns_timeout"), zonehold.OutcomeInconclusive
 	switch {
+	case errors.Is(err, dns.ErrDisagree):
+		code = "dns_nameservers_disagree"
 	case errors.Is(err, dns.ErrNotDelegated):
 		code, outcome = "domain_not_registered", zonehold.OutcomeAbsent
 	case errors.Is(err, dns.ErrOurNetworkDown), errors.Is(err, context.Canceled):

@@ -76,6 +76,9 @@ func (m dnsCNAME) Check(ctx context.Context, kit *Kit, c Claim) Result {
 				break
 			}
 		}
+		if notRegistered(c.Hostname, answer, &t) {
+			r.Outcome, r.Problem = zonehold.OutcomeAbsent, &Finding{"domain_not_registered", facts()}
+		}
 		r.Notes = append(r.Notes, serverNotes(answer, &t, facts)...)
 	default:
 		r.Outcome, r.Problem = undecided(answer, &t, facts())
@@ -102,7 +105,7 @@ func (r *Result) judgeWildcard(ctx context.Context, kit *Kit, ch zonehold.Challe
 	}
 	for i := range control.Servers {
 		sa := &control.Servers[i]
-		if sa.Status != dns.StatusOK {
+		if sa.Status != dns.StatusOK || sa.Kind == dns.KindReferral {
 			continue
 		}
 		if pointsTo(sa, control.Name, ch.Record.Value) {
@@ -114,18 +117,14 @@ func (r *Result) judgeWildcard(ctx context.Context, kit *Kit, ch zonehold.Challe
 		return
 	}
 	r.Outcome = zonehold.OutcomeInconclusive
-	if len(control.Servers) > 0 {
-		r.Problem = judgeFailures(control.Servers, facts())
-		return
-	}
-	r.Problem = &Finding{"dns_timeout", facts()}
+	r.Problem = judgeFailures(control.Servers, facts())
 }
 
 // pointsTo reports whether the answer holds a CNAME at name with the target.
 func pointsTo(sa *dns.ServerAnswer, name, target string) bool {
 	for i := range sa.Records {
 		rec := &sa.Records[i]
-		if rec.Type == miekg.TypeCNAME && rec.Name == name && zonehold.EqualToken(rec.Target, strings.ToLower(target)) {
+		if rec.Type == miekg.TypeCNAME && rec.Name == name && sa.Kind == dns.KindData && zonehold.EqualToken(rec.Target, strings.ToLower(target)) {
 			return true
 		}
 	}

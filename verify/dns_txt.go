@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -92,9 +93,12 @@ func (r *Result) judgeTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, 
 	case t.missing(kit.Nameservers):
 		r.Outcome = zonehold.OutcomeAbsent
 		r.Problem = &Finding{"dns_record_missing", facts()}
-		if got, n := gotTXT(t.lack); n > 0 {
+		if got, n := want.near(t.lack); n > 0 {
 			r.Outcome = zonehold.OutcomeMismatch
 			r.Problem = &Finding{"dns_value_mismatch", with(facts(), problem.FactGot, got, problem.FactCount, strconv.Itoa(n))}
+		}
+		if notRegistered(c.Hostname, last, &t) {
+			r.Outcome, r.Problem = zonehold.OutcomeAbsent, &Finding{"domain_not_registered", facts()}
 		}
 		r.Notes = append(r.Notes, serverNotes(last, &t, facts)...)
 	default:
@@ -144,11 +148,17 @@ func zoneTitle(a *dns.Answer) string {
 func judgeChain(ctx context.Context, kit *Kit, lookup *dns.Lookup, facts func() problem.Facts) (zonehold.Outcome, *Finding) {
 	for _, hop := range lookup.Hops[:len(lookup.Hops)-1] {
 		target := aliasTarget(hop)
-		t := count(hop, func(sa *dns.ServerAnswer) bool { return sa.Kind == dns.KindAlias && answerTarget(sa) == target })
+		t := count(hop, func(sa *dns.ServerAnswer) bool { return sa.AliasTarget() == target })
 		if !t.proved(kit.Nameservers) {
 			f := with(facts(), problem.FactTarget, target)
 			return undecided(hop, &t, f)
 		}
+	}
+	if errors.Is(lookup.ChainErr, dns.ErrDisagree) {
+		t := count(lookup.Final(), func(sa *dns.ServerAnswer) bool { return sa.AliasTarget() == "" })
+		f := disagreement(&t, facts())
+		f.Facts[problem.FactDetail] = "They point to different targets."
+		return zonehold.OutcomeInconclusive, f
 	}
 	if lookup.ChainErr != nil {
 		f := with(facts(), problem.FactTarget, lookup.Final().Name)
@@ -169,16 +179,7 @@ func judgeChain(ctx context.Context, kit *Kit, lookup *dns.Lookup, facts func() 
 func aliasTarget(a *dns.Answer) string {
 	for i := range a.Servers {
 		if sa := &a.Servers[i]; sa.Status == dns.StatusOK && sa.Kind == dns.KindAlias {
-			return answerTarget(sa)
-		}
-	}
-	return ""
-}
-
-func answerTarget(sa *dns.ServerAnswer) string {
-	for i := range sa.Records {
-		if t := sa.Records[i].Type; t == miekg.TypeCNAME || t == miekg.TypeDNAME {
-			return sa.Records[i].Target
+			return sa.AliasTarget()
 		}
 	}
 	return ""
@@ -196,8 +197,11 @@ func disagreement(t *tally, f problem.Facts) *Finding {
 	f = with(f, problem.FactServers, strings.Join(have, ", "), problem.FactMissingServers, strings.Join(lack, ", "))
 	if len(lack) > 0 {
 		f[problem.FactServer] = lack[0]
-		if got, n := gotTXT(t.lack); n > 0 {
-			f[problem.FactGot] = got
+		for i := range t.lack[0].Records {
+			if rec := &t.lack[0].Records[i]; rec.Type == miekg.TypeTXT {
+				f[problem.FactGot] = rec.TXT()
+				break
+			}
 		}
 	}
 	return &Finding{"dns_nameservers_disagree", f}
@@ -219,23 +223,46 @@ func differ(answers []dns.ServerAnswer) bool {
 	return false
 }
 
-// gotTXT quotes the first TXT value found, with the number of values.
-func gotTXT(answers []dns.ServerAnswer) (string, int) {
+// near quotes the first TXT value that is meant to prove a claim of this kind,
+// with the number of such values.
+func (w TXTValue) near(answers []dns.ServerAnswer) (string, int) {
 	for i := range answers {
 		first, n := "", 0
 		for j := range answers[i].Records {
-			if rec := &answers[i].Records[j]; rec.Type == miekg.TypeTXT {
-				if n == 0 {
-					first = rec.TXT()
-				}
-				n++
+			rec := &answers[i].Records[j]
+			if rec.Type != miekg.TypeTXT || !w.sameFamily(rec.TXT()) {
+				continue
 			}
+			if n == 0 {
+				first = rec.TXT()
+			}
+			n++
 		}
 		if n > 0 {
 			return first, n
 		}
 	}
 	return "", 0
+}
+
+// notRegistered reports whether the answer is that of a registry: it says that
+// nothing was ever delegated there.
+func notRegistered(host zonehold.Hostname, a *dns.Answer, t *tally) bool {
+	if a.Zone == nil {
+		return false
+	}
+	suffix, icann := host.PublicSuffix()
+	registry := a.Zone.Name == "" || icann && (a.Zone.Name == suffix || strings.HasSuffix(suffix, "."+a.Zone.Name)) ||
+		!icann && !strings.Contains(a.Zone.Name, ".")
+	if !registry {
+		return false
+	}
+	for i := range t.lack {
+		if t.lack[i].Kind == dns.KindNXDomain {
+			return true
+		}
+	}
+	return false
 }
 
 // valueNotes are the oddities of the records that prove the claim.
@@ -289,7 +316,8 @@ func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge
 		if sa.Status != dns.StatusOK || sa.Kind != dns.KindData && sa.Kind != dns.KindAlias {
 			continue
 		}
-		same := sa.Kind == dns.KindAlias && answerTarget(sa) == aliasTarget(hop) && aliasTarget(hop) != ""
+		target := aliasTarget(hop)
+		same := target != "" && sa.AliasTarget() == target
 		for j := range sa.Records {
 			same = same || sa.Records[j].Type == miekg.TypeTXT && want.Matches(sa.Records[j].TXT()) != NoMatch
 		}
@@ -302,28 +330,23 @@ func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge
 }
 
 // askControl asks one server of the hop's zone the hop's question for a random
-// sibling name; another one if that does not answer. It returns nil when the
-// name has no sibling in its zone.
+// sibling name; another one only if that does not answer. It returns nil when
+// the name has no sibling in its zone. An answer without a usable server means
+// that nobody could be asked.
 func askControl(ctx context.Context, kit *Kit, hop *dns.Answer) *dns.Answer {
 	if hop.Zone == nil || hop.Name == hop.Zone.Name {
 		return nil
 	}
 	name := dns.RandomSibling(hop.Name)
-	if name == "" || len(name) > maxName || !strings.HasSuffix(name, "."+hop.Zone.Name) && hop.Zone.Name != "" {
-		return nil
-	}
 	out := &dns.Answer{Name: name, Type: hop.Type, Zone: hop.Zone, Security: dns.SecurityIndeterminate}
-	for i := range hop.Servers {
-		sa := &hop.Servers[i]
-		if sa.Status != dns.StatusOK || !sa.Addr.IsValid() {
-			continue
+	sa, err := kit.DNS.AskOne(ctx, hop.Zone, name, hop.Type)
+	if err != nil {
+		if sa.Status == "" || sa.Status == dns.StatusOK {
+			sa.Status = dns.StatusTimeout
 		}
-		got := kit.DNS.AskServer(ctx, hop.Zone, sa.Server, sa.Addr.Addr(), name, hop.Type)
-		out.Servers = append(out.Servers, got)
-		if got.Status == dns.StatusOK || len(out.Servers) == 3 {
-			break
-		}
+		sa.Err = err
 	}
+	out.Servers = []dns.ServerAnswer{sa}
 	return out
 }
 
@@ -391,8 +414,9 @@ func tokenOf(value string) string {
 	return token
 }
 
-// sameFamily reports whether a value is a proof of the same kind, for any
-// claim: at the name of a site many other services leave records.
+// sameFamily reports whether a value is meant as a proof of this kind, for any
+// claim and however mangled: at the name of a site many other services leave
+// records.
 func (w TXTValue) sameFamily(value string) bool {
 	p, ok := zonehold.ProfileByName(w.Profile)
 	if !ok {
@@ -401,9 +425,11 @@ func (w TXTValue) sameFamily(value string) bool {
 	if p.TXT.KeyValue {
 		return true // the label is ours alone
 	}
-	prefix := strings.TrimSuffix(p.TXTValue(w.Token), w.Token)
-	v := TrimInvisible(value)
-	return len(v) >= len(prefix) && strings.EqualFold(v[:len(prefix)], prefix)
+	line := p.TXTValue(w.Token)
+	key := strings.ToLower(strings.TrimRight(strings.TrimSuffix(line, w.Token), " :="))
+	v := strings.ToLower(value)
+	return strings.Contains(v, key) || strings.Contains(v, strings.ToLower(w.Token)) ||
+		zonehold.ValidToken(w.Profile, TrimInvisible(value))
 }
 
 // TrimInvisible cuts white space of every kind, byte order marks and

@@ -60,6 +60,13 @@ type webCheck struct {
 	soft func(proof, decoy *web.Fetch, decoyPath string) bool
 }
 
+// request is the fetch of a URL by this check.
+func (w webCheck) request(c Claim, u string) web.Request {
+	req := c.Request(u)
+	req.Compressed = w.soft == nil // pages may come packed, files may not
+	return req
+}
+
 // try is one URL that was asked.
 type try struct {
 	fetch   *web.Fetch
@@ -113,7 +120,7 @@ func (w webCheck) run(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 func (w webCheck) one(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challenge, u string, left int, ev *Evidence) try {
 	ctx, cancel := shareOf(ctx, left)
 	defer cancel()
-	f := kit.Web.Fetch(ctx, c.Request(u))
+	f := kit.Web.Fetch(ctx, w.request(c, u))
 	ev.Fetches = append(ev.Fetches, f)
 	facts := FetchFacts(ChallengeFacts(ch, c), f)
 	t := try{fetch: f}

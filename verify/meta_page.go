@@ -31,6 +31,19 @@ type MetaTag struct {
 	Content string // of content
 	Value   string // of value, an attribute that meta does not have
 	Place   MetaPlace
+	Inside  string // the element or, for PlaceComment, the comment that holds it
+}
+
+// String is the tag as a person would write it, attributes in a fixed order.
+func (t MetaTag) String() string {
+	var b strings.Builder
+	b.WriteString("<meta")
+	for _, a := range [][2]string{{t.Key, t.Name}, {"content", t.Content}, {"value", t.Value}} {
+		if a[0] != "" && a[1] != "" {
+			b.WriteString(" " + a[0] + `="` + a[1] + `"`)
+		}
+	}
+	return b.String() + ">"
 }
 
 // Named reports whether the tag has that name, as HTML compares the names of
@@ -86,16 +99,22 @@ func ParseMeta(ctx context.Context, page []byte) *MetaPage {
 			if n.DataAtom == atom.Meta || n.Data == "meta" {
 				t := readMeta(n.Attr)
 				t.Place = placeOf(n)
+				if n.Parent != nil {
+					t.Inside = n.Parent.Data
+				}
 				out.Tags = append(out.Tags, t)
 			}
 		case html.CommentNode:
-			out.Tags = appendRawMeta(out.Tags, n.Data, PlaceComment)
+			out.Tags = appendRawMeta(out.Tags, n.Data, PlaceComment, "comment")
 		case html.TextNode:
-			place := PlaceText
-			if p := n.Parent; p != nil && p.DataAtom == atom.Noscript {
-				place = PlaceNoscript
+			place, inside := PlaceText, ""
+			if p := n.Parent; p != nil {
+				inside = p.Data
+				if p.DataAtom == atom.Noscript {
+					place = PlaceNoscript
+				}
 			}
-			out.Tags = appendRawMeta(out.Tags, n.Data, place)
+			out.Tags = appendRawMeta(out.Tags, n.Data, place, inside)
 		}
 	}
 	return out
@@ -162,7 +181,7 @@ func placeOf(n *html.Node) MetaPlace {
 
 // appendRawMeta finds what looks like a meta element in plain text. It serves
 // diagnosis only.
-func appendRawMeta(tags []MetaTag, text string, place MetaPlace) []MetaTag {
+func appendRawMeta(tags []MetaTag, text string, place MetaPlace, inside string) []MetaTag {
 	if !strings.Contains(strings.ToLower(text), "<meta") {
 		return tags
 	}
@@ -175,7 +194,7 @@ func appendRawMeta(tags []MetaTag, text string, place MetaPlace) []MetaTag {
 			tok := z.Token()
 			if tok.DataAtom == atom.Meta {
 				t := readMeta(tok.Attr)
-				t.Place = place
+				t.Place, t.Inside = place, inside
 				tags = append(tags, t)
 			}
 		}
