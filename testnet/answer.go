@@ -79,6 +79,10 @@ func (v *view) step(r *reply, s *NameServer, name wireName, qtype uint16) (targe
 	if qtype != dns.TypeCNAME && n.has(dns.TypeCNAME) {
 		alias, steady := n.take(s, dns.TypeCNAME)
 		r.stable = r.stable && steady
+		if len(alias) == 0 {
+			r.authority = v.soa()
+			return "", false
+		}
 		r.answer = append(r.answer, ownedBy(alias, owner, name)...)
 		w, err := toWire(alias[0].(*dns.CNAME).Target)
 		return w, err == nil

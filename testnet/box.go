@@ -56,11 +56,11 @@ func (n *Network) newBox(name wireName) (*box, error) {
 
 // addAddress opens one more address of the box. Call with net.mu held.
 func (b *box) addAddress(public netip.Addr) error {
-	at, err := b.net.listenDNS(netip.AddrPortFrom(public, 53), b.handle)
+	at, err := b.net.listenDNS(netip.AddrPortFrom(public, b.net.ports.DNS), b.handle)
 	if err != nil {
 		return err
 	}
-	b.net.route(netip.AddrPortFrom(public, 53), func() (netip.AddrPort, bool) {
+	b.net.route(netip.AddrPortFrom(public, b.net.ports.DNS), func() (netip.AddrPort, bool) {
 		if b.down.Load() > 0 {
 			return nobody, true
 		}
@@ -108,6 +108,9 @@ func (b *box) find(name []byte, above bool) *NameServer {
 
 func (n *Network) dnsAddr4() netip.Addr {
 	n.nextDNS++
+	if n.onLoopback {
+		return loopbackAddr(loopbackDNS, n.nextDNS)
+	}
 	return netip.AddrFrom4([4]byte{45, byte(n.nextDNS >> 8), byte(n.nextDNS), 53})
 }
 
@@ -118,6 +121,9 @@ func (n *Network) dnsAddr6() netip.Addr {
 
 // webAddr4 and webAddr6 belong to the host numbered nextWeb.
 func (n *Network) webAddr4() netip.Addr {
+	if n.onLoopback {
+		return loopbackAddr(loopbackWeb, n.nextWeb)
+	}
 	return netip.AddrFrom4([4]byte{46, byte(n.nextWeb >> 8), byte(n.nextWeb), 80})
 }
 
@@ -141,11 +147,12 @@ type listener struct {
 	conns map[*net.TCPConn]bool
 }
 
-// listenPair opens UDP and TCP on one loopback port.
-func listenPair() (*net.UDPConn, *net.TCPListener, netip.AddrPort, error) {
+// listenPair opens UDP and TCP on one loopback port, a free one if it is 0.
+func listenPair(want netip.AddrPort) (*net.UDPConn, *net.TCPListener, netip.AddrPort, error) {
 	var last error
 	for range 20 {
-		tcp, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+		var tcp *net.TCPListener
+		err := patiently(func() (err error) { tcp, err = net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(want)); return })
 		if err != nil {
 			return nil, nil, netip.AddrPort{}, fmt.Errorf("listening on loopback: %w", err)
 		}
@@ -165,7 +172,7 @@ func (n *Network) listenDNS(public netip.AddrPort, handle dnsHandler) (at netip.
 	if n.closed {
 		return at, net.ErrClosed
 	}
-	udp, tcp, at, err := listenPair()
+	udp, tcp, at, err := listenPair(n.behind(public))
 	if err != nil {
 		return at, err
 	}

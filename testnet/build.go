@@ -54,6 +54,9 @@ func (z *Zone) build(s *NameServer) *view {
 		}
 	}
 	for k, q := range z.seqs {
+		if _, differs := s.differsAt(k); differs {
+			continue
+		}
 		n := v.node(k.name)
 		if n.seqs == nil {
 			n.seqs = make(map[uint16]*sequence)

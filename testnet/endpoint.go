@@ -27,15 +27,15 @@ type certOnce struct {
 	err  error
 }
 
-// addAddress opens 80 and 443 of an address. Call with net.mu held.
+// addAddress opens the web ports of an address. Call with net.mu held.
 func (h *Host) addAddress(a netip.Addr) error {
 	h.mu.Lock()
 	h.addrs = append(h.addrs, a)
 	h.mu.Unlock()
-	if err := h.listen(netip.AddrPortFrom(a, 80), false); err != nil {
+	if err := h.listen(netip.AddrPortFrom(a, h.net.ports.HTTP), false); err != nil {
 		return err
 	}
-	return h.listen(netip.AddrPortFrom(a, 443), true)
+	return h.listen(netip.AddrPortFrom(a, h.net.ports.HTTPS), true)
 }
 
 func (h *Host) listen(public netip.AddrPort, secure bool) error {
@@ -43,7 +43,7 @@ func (h *Host) listen(public netip.AddrPort, secure bool) error {
 	if n.closed {
 		return net.ErrClosed
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := n.listenTCP(public)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,12 @@ func (s *NameServer) setFault(change func(*faultState)) {
 }
 
 // Fault makes this server misbehave for this zone until called with FaultNone.
-func (s *NameServer) Fault(f Fault) { s.setFault(func(st *faultState) { st.fault = f }) }
+func (s *NameServer) Fault(f Fault) {
+	if f == FaultUnreachable {
+		s.zone.net.needsRoute("unreachable servers")
+	}
+	s.setFault(func(st *faultState) { st.fault = f })
+}
 
 // Delay makes every answer of this server for this zone late. 0 ends it.
 func (s *NameServer) Delay(d time.Duration) { s.setFault(func(st *faultState) { st.delay = d }) }

@@ -43,7 +43,8 @@ type rule struct {
 
 // Host returns the web host of that name with one IPv4 and one IPv6 address,
 // published as A and AAAA in its zone, serving http on 80 and https on 443,
-// making it on first use. The zone is the deepest that exists, or the
+// making it on first use. (A network on loopback has its own ports and no
+// IPv6.) The zone is the deepest that exists, or the
 // registrable domain.
 func (n *Network) Host(name string) *Host {
 	w, err := toWire(name)
@@ -79,7 +80,11 @@ func (n *Network) makeHost(w wireName, name string) (*Host, error) {
 	h := &Host{net: n, name: name, zone: z, certs: make(map[certFlaw]*certOnce)}
 	h.View = View{h: h}
 	n.nextWeb++
-	for _, a := range []netip.Addr{n.webAddr6(), n.webAddr4()} {
+	addrs := []netip.Addr{n.webAddr6(), n.webAddr4()}
+	if n.onLoopback {
+		addrs = addrs[1:]
+	}
+	for _, a := range addrs {
 		if err := h.addAddress(a); err != nil {
 			return nil, err
 		}
@@ -199,6 +204,9 @@ func (v View) Redirect(path string, status int, to string) View {
 // and returns that part of the host.
 func (h *Host) AddAddress(ipv6 bool) View {
 	n := h.net
+	if ipv6 {
+		n.needsRoute("IPv6")
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.nextWeb++

@@ -55,6 +55,9 @@ func (h *Host) Fault(f HostFault) *Host {
 // Fault is Host.Fault for this part of the host. A fault of a narrower view
 // wins over that of a wider one.
 func (v View) Fault(f HostFault) View {
+	if f == HostFaultRefused || f == HostFaultConnectTimeout {
+		v.h.net.needsRoute("unreachable hosts")
+	}
 	v.h.mu.Lock()
 	defer v.h.mu.Unlock()
 	kept := v.h.faults[:0:0]

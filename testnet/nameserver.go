@@ -29,11 +29,12 @@ func (s *NameServer) Name() string { return trimDot(s.box.name.String()) }
 // returns it. A server that has one already keeps it.
 func (s *NameServer) AddIPv6() netip.AddrPort {
 	n := s.zone.net
+	n.needsRoute("IPv6")
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, a := range s.box.addrs {
 		if a.Is6() {
-			return netip.AddrPortFrom(a, 53)
+			return netip.AddrPortFrom(a, n.ports.DNS)
 		}
 	}
 	a := n.dnsAddr6()
@@ -47,7 +48,7 @@ func (s *NameServer) AddIPv6() netip.AddrPort {
 	for _, z := range n.zones { // glue may stand in any zone
 		z.drop()
 	}
-	return netip.AddrPortFrom(a, 53)
+	return netip.AddrPortFrom(a, n.ports.DNS)
 }
 
 // Zone that this server serves.
@@ -112,16 +113,17 @@ func (s *NameServer) SetSerial(serial uint32) {
 	s.zone.drop()
 }
 
-// Addr is the server's first public address, with port 53.
+// Addr is the server's first public address, with the port.
 func (s *NameServer) Addr() netip.AddrPort { return s.Addrs()[0] }
 
-// Addrs are all public addresses of the server, with port 53.
+// Addrs are all public addresses of the server, with the port.
 func (s *NameServer) Addrs() []netip.AddrPort {
-	s.zone.net.mu.RLock()
-	defer s.zone.net.mu.RUnlock()
+	n := s.zone.net
+	n.mu.RLock()
+	defer n.mu.RUnlock()
 	var out []netip.AddrPort
 	for _, a := range s.box.addrs {
-		out = append(out, netip.AddrPortFrom(a, 53))
+		out = append(out, netip.AddrPortFrom(a, n.ports.DNS))
 	}
 	return out
 }

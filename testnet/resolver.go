@@ -37,7 +37,7 @@ const maxResolverCache = 1 << 14
 func (n *Network) Resolver() *Resolver {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	addr := netip.AddrPortFrom(n.dnsAddr4(), 53)
+	addr := netip.AddrPortFrom(n.dnsAddr4(), n.ports.DNS)
 	r := &Resolver{net: n, addr: addr, name: "resolver " + addr.Addr().String(), cache: make(map[rrKey]*cached)}
 	at, err := n.listenDNS(addr, r.handle)
 	if err != nil {

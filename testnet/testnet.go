@@ -27,6 +27,9 @@ type Network struct {
 	nextWeb int
 	closed  bool
 
+	ports      Ports
+	onLoopback bool // public addresses are loopback addresses
+
 	routes   sync.Map // netip.AddrPort → func() (netip.AddrPort, bool)
 	ca       *authority
 	ctx      context.Context // ends with Close
@@ -40,7 +43,9 @@ type Network struct {
 }
 
 // New starts a network with a root, and TLDs made on demand.
-func New() (*Network, error) {
+func New() (*Network, error) { return newNetwork(usualPorts, false) }
+
+func newNetwork(ports Ports, onLoopback bool) (*Network, error) {
 	ca, err := newAuthority()
 	if err != nil {
 		return nil, fmt.Errorf("making the certificate authority: %w", err)
@@ -53,11 +58,17 @@ func New() (*Network, error) {
 		hosters: make(map[wireName]*Hoster),
 		hosts:   make(map[string]*Host),
 		ca:      ca,
+
+		ports: ports, onLoopback: onLoopback,
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.queries.limit, n.requests.limit = maxHistory, maxHistory
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if err := n.choosePorts(); err != nil {
+		n.shut()
+		return nil, fmt.Errorf("choosing ports: %w", err)
+	}
 	if _, err := n.makeZone(rootName, nil); err != nil {
 		n.shut()
 		return nil, fmt.Errorf("starting the root servers: %w", err)

@@ -26,7 +26,7 @@ func (n *Network) Trap() *Trap {
 	if n.closed {
 		panic("testnet: trap on a closed network")
 	}
-	udp, tcp, at, err := listenPair()
+	udp, tcp, at, err := listenPair(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		panic(fmt.Sprintf("testnet: opening a trap: %v", err))
 	}

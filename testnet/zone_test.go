@@ -95,9 +95,27 @@ func TestZoneSequence(t *testing.T) {
 			}
 		}
 	}
+	z.Servers()[1].Only("@", "A", "45.1.1.8") // not for this server
+	if got := show(ask(t, n, z.Servers()[1], "example.com", "A")); got != lines("NOERROR aa", "an: example.com. A 45.1.1.8") {
+		t.Error(got)
+	}
+	z.Servers()[1].Same()
 	z.Add("@", "A", "45.1.1.9") // ends the sequence
 	if got := show(ask(t, n, z.Servers()[0], "example.com", "A")); got != lines("NOERROR aa", "an: example.com. A 45.1.1.9") {
 		t.Error(got)
+	}
+}
+
+func TestZoneSequenceOfAliases(t *testing.T) {
+	n := newNetwork(t)
+	s := n.Zone("example.com").Sequence("x", "CNAME", [][]string{{"y.example.net."}, {}}).Servers()[0]
+	for _, want := range []string{
+		lines("NOERROR aa", "an: x.example.com. CNAME y.example.net."),
+		lines("NOERROR aa", "ns: example.com. SOA"),
+	} {
+		if got := show(ask(t, n, s, "x.example.com", "TXT")); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
