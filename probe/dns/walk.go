@@ -214,19 +214,22 @@ func rotate(c []candidate) {
 // ErrNoServers (ErrOurNetworkDown at the root), ErrBudget, or that of ctx.
 func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *question) (ServerAnswer, reading, error) {
 	var last error
+	spoke := false // some server said something
 	if cands := r.candidates(zone); len(cands) > 0 {
 		a, rd := r.exchange(ctx, w, zone.Name, cands[0].server, cands[0].addr, q, effortQuick)
 		if a.Status == StatusOK {
 			return a, rd, nil
 		}
 		if a.Status != StatusTimeout {
-			cands = cands[1:] // it has spoken; the others may know better
-			last = a.Err
+			cands = cands[1:] // the others may know better
+			last, spoke = a.Err, !a.dead()
 		}
-		if a, rd, err := r.race(ctx, w, zone, q, cands); err == nil {
+		a, rd, err := r.race(ctx, w, zone, q, cands)
+		if err == nil {
 			return a, rd, nil
-		} else if !errors.Is(err, errNobody) {
-			last = err
+		}
+		if !errors.Is(err, errNobody) {
+			last, spoke = err, spoke || !a.dead()
 		}
 	}
 	// Servers without known addresses, a few of them. Those inside the zone
@@ -264,7 +267,7 @@ func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *
 		return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w", shown(zone.Name), q.name, ctx.Err())
 	case w.spent():
 		err = ErrBudget
-	case zone.Name == "":
+	case zone.Name == "" && !(spoke && r.forwarding()):
 		err = ErrOurNetworkDown
 	}
 	return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w (%v)", shown(zone.Name), q.name, err, last)
@@ -273,7 +276,9 @@ func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *
 var errNobody = errors.New("no address to ask")
 
 // race asks addresses one after the other, each a little later than the one
-// before or as soon as that one failed, and takes the first usable answer.
+// before or as soon as that one failed, and takes the first usable answer. With
+// an error comes one failed answer, of a server that said something if there
+// was one.
 func (r *Resolver) race(ctx context.Context, w *work, zone *Zone, q *question, cands []candidate) (ServerAnswer, reading, error) {
 	if len(cands) == 0 {
 		return ServerAnswer{}, reading{}, errNobody
@@ -303,7 +308,7 @@ func (r *Resolver) race(ctx context.Context, w *work, zone *Zone, q *question, c
 	}
 	timer := time.NewTicker(stagger)
 	defer timer.Stop()
-	var last error
+	var last ServerAnswer
 	for start(); running > 0; {
 		select {
 		case res := <-results:
@@ -311,7 +316,9 @@ func (r *Resolver) race(ctx context.Context, w *work, zone *Zone, q *question, c
 			if res.a.Status == StatusOK {
 				return res.a, res.rd, nil
 			}
-			last = fmt.Errorf("%s (%s): %w", res.a.Server, res.a.Addr.Addr(), res.a.Err)
+			if last.Status == "" || last.dead() {
+				last = res.a
+			}
 			if next < len(cands) && ctx.Err() == nil {
 				start()
 			}
@@ -321,7 +328,7 @@ func (r *Resolver) race(ctx context.Context, w *work, zone *Zone, q *question, c
 			}
 		}
 	}
-	return ServerAnswer{}, reading{}, last
+	return last, reading{}, fmt.Errorf("%s: %w", serverTarget(&last), last.Err)
 }
 
 // askOne asks one server of the zone that holds the name, following referrals
