@@ -20,9 +20,12 @@ import (
 // maxInterim bounds the 1xx answers before the real one.
 const maxInterim = 5
 
+// ErrHTTP2 says which KindProtocol it is: HTTP/2 frames over plain TCP, or
+// over TLS although HTTP/1.1 was negotiated.
+var ErrHTTP2 = errors.New("the server speaks HTTP/2 without being asked")
+
 var (
 	errHeaderLimit = errors.New("header over the limit")
-	errHTTP2       = errors.New("the server speaks HTTP/2 without being asked")
 	errTLSRecord   = errors.New("the server speaks TLS")
 	errInterim     = fmt.Errorf("more than %d interim answers", maxInterim)
 )
@@ -41,9 +44,7 @@ func (c *Client) hop(ctx context.Context, req *Request, u *url.URL, f *Fetch, ho
 		return err
 	}
 	defer tcp.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		tcp.SetDeadline(deadline)
-	}
+	// The one way in which reads and writes end early, at the deadline too.
 	stop := context.AfterFunc(ctx, func() { tcp.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	conn := tcp
@@ -170,7 +171,7 @@ func sniff(br *bufio.Reader) (isHTTP bool, err error) {
 	case len(head) >= 2 && (head[0] == 0x15 || head[0] == 0x16) && head[1] == 3:
 		return false, errTLSRecord // an alert or a handshake record
 	case len(head) >= 4 && head[0] == 0 && head[3] == 4:
-		return false, errHTTP2 // a SETTINGS frame
+		return false, ErrHTTP2 // a SETTINGS frame
 	case len(head) == 0 && err != nil:
 		return false, fmt.Errorf("reading answer: %w", err)
 	}

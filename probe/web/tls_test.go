@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -187,7 +188,7 @@ func TestPortMixUps(t *testing.T) {
 			l.raw(v4, 443, serve)
 			f := l.fetch(tc.url + "://example.com/")
 			wantKind(t, f, tc.kind)
-			if tc.kind != "" && f.Err.Addr != v4 {
+			if tc.kind != "" && f.Err.Addr != v4 || errors.Is(f.Err, ErrHTTP2) != strings.HasPrefix(tc.name, "HTTP/2") {
 				t.Errorf("error %+v", f.Err)
 			}
 		})

@@ -1,5 +1,9 @@
 // Package web fetches pages and files from hosts that strangers name: pinned
 // addresses, the guard on every hop, limits on everything.
+//
+// It writes its own HTTP/1.1 requests on connections of probe.Dialer and reads
+// the answers with net/http's parser. There is no pool, no proxy, no cookie
+// jar, no HTTP/2 and no hidden retry, so what a Fetch records is what happened.
 package web
 
 import (
@@ -118,7 +122,7 @@ const (
 	KindTLS                  ErrorKind = "tls"                // any other handshake failure
 	KindHTTPOnHTTPS          ErrorKind = "http_on_https_port" // plain HTTP where TLS was expected
 	KindHTTPSOnHTTP          ErrorKind = "https_on_http_port"
-	KindProtocol             ErrorKind = "protocol" // not HTTP/1.1
+	KindProtocol             ErrorKind = "protocol" // not HTTP/1.0 or 1.1; Err may be ErrHTTP2
 	KindHeaderTooLarge       ErrorKind = "header_too_large"
 	KindRedirectOffSite      ErrorKind = "redirect_off_site"
 	KindRedirectLoop         ErrorKind = "redirect_loop"
@@ -151,4 +155,10 @@ func (e *Error) Error() string {
 	return string(e.Kind) + " at " + e.URL + ": " + e.Err.Error()
 }
 
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap also works on nil, so that errors.Is may be asked of any Fetch.Err.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
