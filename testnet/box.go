@@ -148,23 +148,21 @@ type listener struct {
 }
 
 // listenPair opens UDP and TCP on one loopback port, a free one if it is 0.
-func listenPair(want netip.AddrPort) (*net.UDPConn, *net.TCPListener, netip.AddrPort, error) {
-	var last error
-	for range 20 {
-		var tcp *net.TCPListener
-		err := patiently(func() (err error) { tcp, err = net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(want)); return })
-		if err != nil {
-			return nil, nil, netip.AddrPort{}, fmt.Errorf("listening on loopback: %w", err)
+func listenPair(want netip.AddrPort) (udp *net.UDPConn, tcp *net.TCPListener, at netip.AddrPort, err error) {
+	err = patiently(func() (err error) {
+		if tcp, err = net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(want)); err != nil {
+			return err
 		}
-		at := tcp.Addr().(*net.TCPAddr).AddrPort()
-		udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
-		if err == nil {
-			return udp, tcp, at, nil
+		at = tcp.Addr().(*net.TCPAddr).AddrPort()
+		if udp, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at)); err != nil {
+			tcp.Close()
 		}
-		last = err
-		tcp.Close()
+		return err
+	})
+	if err != nil {
+		return nil, nil, netip.AddrPort{}, fmt.Errorf("listening on loopback: %w", err)
 	}
-	return nil, nil, netip.AddrPort{}, fmt.Errorf("listening on loopback: %w", last)
+	return udp, tcp, at, nil
 }
 
 // listenDNS starts a DNS listener for a public address. Call with n.mu held.

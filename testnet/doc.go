@@ -24,6 +24,12 @@
 // narrows handlers and faults to a family, to TLS or plain HTTP, or to one
 // address.
 //
+// # Other processes
+//
+// Route is for code in the same process. NewOnLoopback makes a network whose
+// addresses are loopback addresses, for a program that is told the root hints
+// and the ports.
+//
 // # What else a test needs
 //
 // Resolver answers as the caches of others do, and can be primed with what is

@@ -43,9 +43,8 @@ type rule struct {
 
 // Host returns the web host of that name with one IPv4 and one IPv6 address,
 // published as A and AAAA in its zone, serving http on 80 and https on 443,
-// making it on first use. (A network on loopback has its own ports and no
-// IPv6.) The zone is the deepest that exists, or the
-// registrable domain.
+// making it on first use. The zone is the deepest that exists, or the
+// registrable domain. A network on loopback has other ports and no IPv6.
 func (n *Network) Host(name string) *Host {
 	w, err := toWire(name)
 	if err != nil {
