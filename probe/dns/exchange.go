@@ -276,6 +276,9 @@ var buffers = sync.Pool{New: func() any { return new([maxQuery + 4096]byte) }}
 // and on which it drops what other addresses send, and reads until the answer
 // or the end of the wait.
 func (x *exchange) udp(ctx context.Context, edns bool, wait time.Duration) (d datagram) {
+	if err := ctx.Err(); err != nil {
+		return datagram{err: err}
+	}
 	if !x.w.take() {
 		return datagram{err: ErrBudget}
 	}
@@ -297,7 +300,7 @@ func (x *exchange) udp(ctx context.Context, edns bool, wait time.Duration) (d da
 	for d.bad < maxBadReplies {
 		n, err := conn.Read(in)
 		if err != nil {
-			if d.bad > 0 && errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+			if d.bad > 0 && errors.Is(err, os.ErrDeadlineExceeded) && ended(ctx) == nil {
 				err = errMismatch
 			}
 			d.err = ctxError(ctx, err)
@@ -398,11 +401,23 @@ func bound(ctx context.Context, conn net.Conn, deadline time.Time) func() {
 // ctxError prefers the reason of a cancelled context over the time-out that it
 // caused.
 func ctxError(ctx context.Context, err error) error {
-	if cause := ctx.Err(); cause != nil {
+	if cause := ended(ctx); cause != nil {
 		return cause
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("connection closed: %w", syscall.ECONNRESET)
 	}
 	return err
+}
+
+// ended is ctx.Err, but does not lag behind the deadline: a socket with the
+// same deadline may tell first.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }

@@ -127,8 +127,8 @@ func (r *Resolver) ask(ctx context.Context, w *work, q *question) (*Answer, erro
 // answerOf turns an answer that holds nothing but our own cancellation into an
 // error.
 func (r *Resolver) answerOf(ctx context.Context, a *Answer) (*Answer, error) {
-	if ctx.Err() != nil && len(a.Usable()) == 0 {
-		return nil, fmt.Errorf("asking zone %s about %s: %w", shown(a.Zone.Name), a.Name, ctx.Err())
+	if err := ended(ctx); err != nil && len(a.Usable()) == 0 {
+		return nil, fmt.Errorf("asking zone %s about %s: %w", shown(a.Zone.Name), a.Name, err)
 	}
 	return a, nil
 }

@@ -261,10 +261,11 @@ func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *
 	if last == nil {
 		last = errNobody
 	}
+	if err := ended(ctx); err != nil {
+		return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w", shown(zone.Name), q.name, err)
+	}
 	err := ErrNoServers
 	switch {
-	case ctx.Err() != nil:
-		return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w", shown(zone.Name), q.name, ctx.Err())
 	case w.spent():
 		err = ErrBudget
 	case zone.Name == "" && !(spoke && r.forwarding()):
