@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -90,7 +91,10 @@ func (s *server) startAttempt(ctx context.Context, in *startAttemptInput) (reply
 	if err != nil {
 		return reply{}, err
 	}
-	if a, err = s.hold(ctx, a, hold); err != nil {
+	// Who may run a check may read how it ended, also without domains:read.
+	reader := actorOf(ctx)
+	reader.Scopes = append(slices.Clone(reader.Scopes), zonehold.ScopeDomainsRead)
+	if a, err = s.hold(ctx, reader, a, hold); err != nil {
 		return reply{}, err
 	}
 	rep := reply{body: toAttempt(a)}
@@ -101,18 +105,18 @@ func (s *server) startAttempt(ctx context.Context, in *startAttemptInput) (reply
 }
 
 // hold waits for an attempt to end, for d at most.
-func (s *server) hold(ctx context.Context, a *app.Attempt, d time.Duration) (*app.Attempt, error) {
+func (s *server) hold(ctx context.Context, reader zonehold.Actor, a *app.Attempt, d time.Duration) (*app.Attempt, error) {
 	if a.State.Finished() || d <= 0 {
 		return a, nil
 	}
 	waitCtx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	latest, err := s.Service.WaitAttempt(waitCtx, actorOf(ctx), a.ID)
+	latest, err := s.Service.WaitAttempt(waitCtx, reader, a.ID)
 	switch {
 	case err == nil:
 		return latest, nil
 	case waitCtx.Err() != nil && ctx.Err() == nil: // not an error of the check
-		return s.Service.Attempt(ctx, actorOf(ctx), a.ID)
+		return s.Service.Attempt(ctx, reader, a.ID)
 	}
 	return nil, err
 }
@@ -161,7 +165,7 @@ func (s *server) getAttempt(ctx context.Context, in *getAttemptInput) (reply, er
 	if err != nil {
 		return reply{}, err
 	}
-	if a, err = s.hold(ctx, a, hold); err != nil {
+	if a, err = s.hold(ctx, actorOf(ctx), a, hold); err != nil {
 		return reply{}, err
 	}
 	rep := reply{body: toAttempt(a), tagged: true}

@@ -136,7 +136,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, after string, ev
 		events, err = s.Service.Events(waitCtx, actor, after, streamBatch, true)
 		idle := waitCtx.Err() != nil
 		cancel()
-		if ctx.Err() != nil || err != nil && !idle {
+		if ctx.Err() != nil || err != nil && !idle || len(events) == 0 && !idle {
 			return // the client has gone, or the service is going
 		}
 		if err != nil {

@@ -42,13 +42,18 @@ type Config struct {
 	Version     string          // of the program
 	Log         *slog.Logger    // nil: slog.Default
 	Limits      Limits
+	// DomainVersion gives the version of a live domain of the account alone,
+	// so that polling costs one small read. An error sends the request the
+	// ordinary way. Nil: every reply is read as a whole.
+	DomainVersion func(ctx context.Context, accountID, id string) (int64, error)
 }
 
 type server struct {
 	Config
 	limiter  *limiter
 	streams  streams
-	cache    statusCache
+	reads    shared
+	pages    pages
 	doc      *huma.OpenAPI
 	openapi  []byte // doc as it is served
 	routes   *chi.Mux
