@@ -52,7 +52,7 @@ func (c *Client) body(ctx context.Context, req *Request, resp *http.Response, u 
 	case err == nil:
 	case errors.Is(raw.err, errRawLimit):
 		f.TooLarge = true
-	case raw.err != nil && raw.err != io.EOF:
+	case raw.err != nil && !errors.Is(raw.err, io.EOF):
 		return fail(ioKind(raw.err, KindProtocol), fmt.Errorf("reading body: %w", raw.err))
 	default:
 		return fail(KindEncoding, fmt.Errorf("undoing %s: %w", encoding, err))

@@ -43,9 +43,9 @@ func (c *Client) hop(ctx context.Context, req *Request, u *url.URL, f *Fetch, ho
 	if err != nil {
 		return err
 	}
-	defer tcp.Close()
+	defer func() { _ = tcp.Close() }()
 	// The one way in which reads and writes end early, at the deadline too.
-	stop := context.AfterFunc(ctx, func() { tcp.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	conn := tcp
 	if u.Scheme == "https" {
@@ -56,14 +56,12 @@ func (c *Client) hop(ctx context.Context, req *Request, u *url.URL, f *Fetch, ho
 
 	wire := &meter{r: conn, left: c.cfg.MaxHeader, limit: errHeaderLimit}
 	span := probe.TraceFrom(ctx).Start("request", hop.URL)
-	resp, xerr := c.roundTrip(conn, wire, req, u, first)
+	resp, xerr := c.roundTrip(conn, wire, req, u, first) //nolint:bodyclose // Close would read it to its end; it holds nothing but tcp
 	if xerr != nil {
 		err := &Error{Kind: answerKind(xerr, u.Scheme), URL: hop.URL, Addr: hop.Addr, Err: cause(ctx, xerr)}
 		span.End(false, "%s", err.Kind)
 		return err
 	}
-	// resp.Body is not closed: that would read it to its end. It holds nothing
-	// but the connection.
 	span.End(true, "%d", resp.StatusCode)
 	hop.Status, hop.Header = resp.StatusCode, resp.Header
 	hop.Location = cut(resp.Header.Get("Location"), maxURL)
@@ -110,7 +108,7 @@ func (c *Client) roundTrip(conn net.Conn, wire *meter, req *Request, u *url.URL,
 		return nil, err
 	}
 	resp, err := readAnswer(br, r)
-	if err != nil && wire.err != nil && (wire.err != io.EOF || isHTTP) {
+	if err != nil && wire.err != nil && (isHTTP || !errors.Is(wire.err, io.EOF)) {
 		// A line that was cut off looks malformed; the cut is the cause.
 		err = fmt.Errorf("reading answer: %w", wire.err)
 	}

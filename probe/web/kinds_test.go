@@ -83,7 +83,7 @@ func TestEveryKind(t *testing.T) {
 		KindRedirectOffSite:  {"", redirect("http://example.org/")},
 		KindRedirectLoop:     {"", redirect("/")},
 		KindTooManyRedirects: {"", func(l *lan) {
-			l.handle(v4, 80, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"a", 301) })
+			l.handle(v4, 80, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"a", http.StatusFound) })
 		}},
 		KindRedirectScheme:       {"", redirect("ftp://example.com/")},
 		KindRedirectPort:         {"", redirect("http://example.com:25/")},
