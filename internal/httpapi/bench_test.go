@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/zonehold/zonehold/internal/auth"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/internal/store/storetest"
+	"github.com/zonehold/zonehold/internal/telemetry"
 	"github.com/zonehold/zonehold/verify"
 )
 
@@ -43,13 +45,14 @@ func BenchmarkDomainStatus(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		ours := httptest.NewServer(New(Config{Service: a, Idempotency: a, Auth: au, Version: "v0", Limits: Limits{Reads: -1}, DomainVersion: func(ctx context.Context, accountID, id string) (int64, error) {
+		handler := New(Config{Service: a, Idempotency: a, Auth: au, Version: "v0", Limits: Limits{Reads: -1}, DomainVersion: func(ctx context.Context, accountID, id string) (int64, error) {
 			d, err := s.DomainByID(ctx, accountID, id)
 			if err != nil {
 				return 0, err
 			}
 			return d.Version, nil
-		}}))
+		}})
+		ours := httptest.NewServer(telemetry.Middleware(slog.New(slog.DiscardHandler), telemetry.NewMetrics("v0"), handler))
 		defer ours.Close()
 		body := fetch(b, ours.URL+"/v1/domains/"+d.ID, token)
 		length := strconv.Itoa(len(body))
@@ -60,7 +63,7 @@ func BenchmarkDomainStatus(b *testing.B) {
 		}))
 		defer bare.Close()
 
-		const round = 640
+		const round = 40 * connections
 		var took [2]time.Duration
 		n := 0
 		b.ResetTimer()
@@ -78,7 +81,7 @@ func BenchmarkDomainStatus(b *testing.B) {
 	})
 }
 
-var benchClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+var benchClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 
 func fetch(b *testing.B, url, token string) []byte {
 	req, _ := http.NewRequest(http.MethodGet, url, nil)
@@ -95,18 +98,20 @@ func fetch(b *testing.B, url, token string) []byte {
 	return body
 }
 
-// burst sends n requests over 4 connections.
+const connections = 16
+
+// burst sends n requests over that many connections.
 func burst(b *testing.B, url, token string, n int) {
 	done := make(chan struct{})
-	for range 16 {
+	for range connections {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			for range n / 16 {
+			for range n / connections {
 				fetch(b, url, token)
 			}
 		}()
 	}
-	for range 16 {
+	for range connections {
 		<-done
 	}
 }
