@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,14 +57,17 @@ func (t *Trace) Start(name, target string) Span {
 	return Span{trace: t, name: name, target: target, start: time.Now()}
 }
 
-// Steps returns a copy of the steps so far, in the order they ended.
+// Steps returns a copy of the steps that have ended so far, in the order they
+// began.
 func (t *Trace) Steps() []zonehold.Step {
 	if t == nil {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append([]zonehold.Step(nil), t.steps...)
+	steps := slices.Clone(t.steps)
+	slices.SortStableFunc(steps, func(a, b zonehold.Step) int { return a.StartedAt.Compare(b.StartedAt) })
+	return steps
 }
 
 // Dropped counts the steps that did not fit.

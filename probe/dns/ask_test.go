@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -433,5 +434,78 @@ func TestTrace(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestAskAtOnce has many callers begin with nothing known: the registry is
+// looked for once.
+func TestAskAtOnce(t *testing.T) {
+	n := newNetwork(t)
+	h := n.Hoster("dns-host.net")
+	for i := range 50 {
+		n.ZoneAt(fmt.Sprintf("customer%d.com", i), h).Add("_x", "TXT", fmt.Sprint(i))
+	}
+	r := newResolver(t, n)
+	n.ResetHistory()
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			a, err := r.Ask(context.Background(), fmt.Sprintf("_x.customer%d.com", i), typeTXT)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if s, ok := a.Agreed(); !ok || texts(s)[0] != fmt.Sprint(i) {
+				t.Errorf("%s", show(a))
+			}
+		})
+	}
+	wg.Wait()
+	if got := len(n.QueriesFor("com", "NS")); got != 1 {
+		t.Errorf("the root was asked for com %d times", got)
+	}
+}
+
+// TestAskInPublicZone has records in a registry's own zone: two servers may
+// deny a name, but all must agree on what is there.
+func TestAskInPublicZone(t *testing.T) {
+	n := newNetwork(t)
+	z := n.Zone("com").Add("_x.inline", "TXT", "token")
+	n.Zone("example.com")
+	for range 4 {
+		z.AddServer()
+	}
+	r := newResolver(t, n)
+	if a, s := mustAgree(t, r, "_x.nobody.com", typeTXT); s.Kind != dns.KindNXDomain || len(a.Servers) != 2 {
+		t.Errorf("%s", show(a))
+	}
+	if a, s := mustAgree(t, r, "_x.inline.com", typeTXT); texts(s)[0] != "token" || len(a.Servers) != 6 {
+		t.Errorf("%s", show(a))
+	}
+	z.Servers()[5].Only("_x.inline", "TXT", "other")
+	if _, ok := mustAsk(t, r, "_x.inline.com", typeTXT).Agreed(); ok {
+		t.Error("agreed although one differs")
+	}
+}
+
+// TestTextIsStable: the random letter case of questions shows nowhere.
+func TestTextIsStable(t *testing.T) {
+	n := newNetwork(t)
+	n.Zone("example.com").Add("www", "CNAME", "host").Add("@", "MX", "10 mail")
+	r := newResolver(t, n)
+	for range 10 {
+		for name, qtype := range map[string]uint16{"www.example.com": typeTXT, "example.com": typeMX, "Example.com": typeSOA, "EXAMPLE.COM": typeNS} {
+			_, s := mustAgree(t, r, name, qtype)
+			for _, rec := range s.Records {
+				if first, _, _ := strings.Cut(rec.Text, "\t"); first != strings.ToLower(name)+"." || strings.Contains(strings.ToLower(rec.Text), "example.com") && !strings.Contains(rec.Text, "example.com") {
+					t.Errorf("text %q", rec.Text)
+				}
+				for _, f := range strings.Fields(rec.Text) {
+					if f != "IN" && f != "CNAME" && f != "MX" && f != "SOA" && f != "NS" && f != strings.ToLower(f) {
+						t.Errorf("letter case in %q", rec.Text)
+					}
+				}
+			}
+		}
 	}
 }

@@ -18,21 +18,18 @@ const (
 	maxServers = 16 // names of one zone that are asked
 	maxAddrs   = 32 // addresses of one zone that are asked
 	// maxPublicServers is how many servers of the root, a top-level domain or
-	// an ICANN suffix are asked: enough to compare, without burdening them.
+	// an ICANN suffix need to deny a name: they are asked about every name that
+	// nobody registered, and should not be asked by the dozen.
 	maxPublicServers = 2
 	// maxResolving is how many name servers' addresses are looked for at once.
 	maxResolving = 4
 )
 
-// complete returns zone with the addresses of all its servers, as far as the
-// limits go. Each server keeps at least one address.
-func (r *Resolver) complete(ctx context.Context, w *work, zone *Zone) *Zone {
+// complete returns zone with the addresses of all its servers, up to limit
+// servers and maxAddrs addresses. Each server keeps at least one address.
+func (r *Resolver) complete(ctx context.Context, w *work, zone *Zone, limit int) *Zone {
 	if r.forwarding() {
 		return zone
-	}
-	limit := maxServers
-	if isPublicZone(zone.Name) {
-		limit = maxPublicServers
 	}
 	missing, total := 0, 0
 	for i := range zone.Servers {
@@ -209,8 +206,17 @@ func (r *Resolver) askTraced(ctx context.Context, w *work, zone, server string, 
 func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question) *Answer {
 	var above []asked // usable answers of zones passed on the way down
 	for {
-		zone = r.complete(ctx, w, zone)
-		answers := r.askAll(ctx, w, zone, q, above)
+		whole, known := zone, above
+		var answers []asked
+		if isPublicZone(zone.Name) && !r.forwarding() {
+			zone = r.complete(ctx, w, whole, maxPublicServers)
+			answers = r.askAll(ctx, w, zone, q, known)
+			known = append(known[:len(known):len(known)], answers...)
+		}
+		if !denied(answers) {
+			zone = r.complete(ctx, w, whole, maxServers)
+			answers = r.askAll(ctx, w, zone, q, known)
+		}
 		child := r.zoneBelow(ctx, w, zone, q, answers)
 		if child == nil {
 			// A server of the parent that answers by itself where others refer
@@ -236,6 +242,16 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 		}
 		zone = child
 	}
+}
+
+// denied reports that there are answers and all of them deny the name.
+func denied(answers []asked) bool {
+	for i := range answers {
+		if answers[i].Kind != KindNXDomain {
+			return false
+		}
+	}
+	return len(answers) > 0
 }
 
 // zoneBelow finds the zone below zone that q.name really lies in, or nil. It

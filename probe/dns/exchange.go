@@ -60,8 +60,8 @@ func (r *Resolver) exchange(ctx context.Context, w *work, zone, server string, a
 	x := &exchange{r: r, w: w, q: q, addr: addr, a: ServerAnswer{Server: server, Addr: addr}}
 	m, err := x.run(ctx, e)
 	if err != nil {
-		x.a.Err = err
-		x.a.Status = statusOf(err)
+		x.a.Err, x.a.Status = err, statusOf(err)
+		x.a.Proto, x.a.RTT = "", 0
 		return x.a, reading{}
 	}
 	x.a.Wire = m.wire

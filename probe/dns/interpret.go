@@ -95,9 +95,10 @@ func interpret(a *ServerAnswer, m *message, zone string, q *question, recursive 
 	}
 	a.Status = StatusOK
 
-	if soa := m.soa(q); soa != nil {
+	negative := a.Kind == KindNoData || a.Kind == KindNXDomain
+	if soa := m.soa(q); soa != nil && (negative || q.qtype == dns.TypeSOA) {
 		a.SOA = soa
-		if negative := a.Kind == KindNoData || a.Kind == KindNXDomain; negative && !recursive && !within(soa.Zone, zone) {
+		if negative && !recursive && !within(soa.Zone, zone) {
 			a.Status, a.Kind = StatusLame, ""
 			a.Err = fmt.Errorf("answers for %s instead of %s", shown(soa.Zone), shown(zone))
 			return r
@@ -241,7 +242,7 @@ func (m *message) delegationFrom(section []dns.RR, zone, child string) *referral
 		if len(r.ns) < maxNSRead && !contains(r.ns, host) {
 			r.ns = append(r.ns, host)
 		}
-		r.ttl = min(r.ttl, ns.Hdr.Ttl)
+		r.ttl = min(r.ttl, ttl(&ns.Hdr))
 	}
 	if len(r.ns) == 0 {
 		return nil

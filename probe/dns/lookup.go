@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/zonehold/zonehold/probe"
 )
 
 // maxAliases bounds a chain of CNAME and DNAME.
@@ -91,8 +94,13 @@ func (r *Resolver) Addrs(ctx context.Context, host string) (*Addresses, error) {
 	}
 	w := r.newWork()
 	out := &Addresses{Host: q.name}
+	tr := probe.TraceFrom(ctx)
 	for {
+		began := time.Now()
 		target, err := r.addrsAt(ctx, w, q, out)
+		if tr != nil {
+			recordAddrs(tr, began, q.name, target, out, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("resolving %s: %w", host, err)
 		}
@@ -160,6 +168,19 @@ func (r *Resolver) addrsAt(ctx context.Context, w *work, q *question, out *Addre
 		out.Kind = KindData
 	}
 	return "", nil
+}
+
+func recordAddrs(tr *probe.Trace, began time.Time, name, target string, out *Addresses, err error) {
+	switch {
+	case err != nil:
+		record(tr, began, "resolve_address", name, false, "%v", err)
+	case target != "":
+		record(tr, began, "resolve_address", name, true, "alias to %s", target)
+	case out.Kind == KindData:
+		record(tr, began, "resolve_address", name, true, "%v", out.Addrs)
+	default:
+		record(tr, began, "resolve_address", name, true, "no address (%s)", out.Kind)
+	}
 }
 
 func addrsOf(a *ServerAnswer) []netip.Addr {

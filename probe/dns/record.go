@@ -17,7 +17,14 @@ func newRecord(rr dns.RR) (Record, error) {
 	if h.Rdlength == 0 {
 		return Record{}, fmt.Errorf("%w: %s record without content", errMessage, dns.Type(h.Rrtype))
 	}
-	rec := Record{Name: fold(h.Name), Type: h.Rrtype, TTL: h.Ttl, Text: rr.String()}
+	rec := Record{Name: fold(h.Name), Type: h.Rrtype, TTL: ttl(h)}
+	// Names may point into the question and so carry its random letter case:
+	// it is taken out of the text too.
+	h.Name = rec.Name + "."
+	target := func(name *string) {
+		rec.Target = fold(*name)
+		*name = rec.Target + "."
+	}
 	switch rr := rr.(type) {
 	case *dns.TXT:
 		rec.Strings = make([]string, len(rr.Txt))
@@ -25,15 +32,18 @@ func newRecord(rr dns.RR) (Record, error) {
 			rec.Strings[i] = unescapeTXT(s)
 		}
 	case *dns.CNAME:
-		rec.Target = fold(rr.Target)
+		target(&rr.Target)
 	case *dns.DNAME:
-		rec.Target = fold(rr.Target)
+		target(&rr.Target)
 	case *dns.NS:
-		rec.Target = fold(rr.Ns)
+		target(&rr.Ns)
 	case *dns.PTR:
-		rec.Target = fold(rr.Ptr)
+		target(&rr.Ptr)
 	case *dns.MX:
-		rec.Target, rec.Pref = fold(rr.Mx), rr.Preference
+		target(&rr.Mx)
+		rec.Pref = rr.Preference
+	case *dns.SOA:
+		rr.Ns, rr.Mbox = fold(rr.Ns)+".", fold(rr.Mbox)+"."
 	case *dns.A:
 		addr, ok := netip.AddrFromSlice(rr.A)
 		if !ok {
@@ -47,7 +57,17 @@ func newRecord(rr dns.RR) (Record, error) {
 		}
 		rec.Addr = addr
 	}
+	rec.Text = rr.String()
 	return rec, nil
+}
+
+// ttl is the time to live in seconds; one with the top bit set counts as 0
+// (RFC 2181 section 8).
+func ttl(h *dns.RR_Header) uint32 {
+	if h.Ttl > 1<<31-1 {
+		return 0
+	}
+	return h.Ttl
 }
 
 // unescapeTXT gives back the raw octets of a character-string that miekg/dns
@@ -93,8 +113,6 @@ func compareRecords(a, b Record) int {
 	switch a.Type {
 	case dns.TypeTXT, dns.TypeCNAME, dns.TypeDNAME, dns.TypeNS, dns.TypePTR, dns.TypeMX, dns.TypeA, dns.TypeAAAA:
 		return 0
-	case dns.TypeSOA: // names in it
-		return strings.Compare(strings.ToLower(rdata(a.Text)), strings.ToLower(rdata(b.Text)))
 	}
 	return strings.Compare(rdata(a.Text), rdata(b.Text))
 }
@@ -132,6 +150,6 @@ func newSOA(rr dns.RR) (*SOA, bool) {
 	}
 	return &SOA{
 		Zone: fold(soa.Hdr.Name), MName: fold(soa.Ns), RName: fold(soa.Mbox),
-		Serial: soa.Serial, TTL: soa.Hdr.Ttl, Minimum: soa.Minttl,
+		Serial: soa.Serial, TTL: ttl(&soa.Hdr), Minimum: soa.Minttl,
 	}, true
 }

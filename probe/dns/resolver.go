@@ -94,15 +94,15 @@ func (r *Resolver) Delegation(ctx context.Context, name string) (*Zone, error) {
 	w := r.newWork()
 	zone, err := r.walk(ctx, w, nil, name, true)
 	if zone != nil && (err == nil || errors.Is(err, ErrNotDelegated)) && !isPublicZone(zone.Name) {
-		zone = r.complete(ctx, w, zone)
+		zone = r.complete(ctx, w, zone, maxServers)
 	}
 	return zone, err
 }
 
 // Ask asks every authoritative server of the zone that holds name, without
 // following aliases. Of the root, a top-level domain or a public suffix of the
-// ICANN list only two servers are asked. An error means that no server could
-// be asked at all.
+// ICANN list two servers are enough to deny a name. An error means that no
+// server could be asked at all.
 func (r *Resolver) Ask(ctx context.Context, name string, qtype uint16) (*Answer, error) {
 	q, err := newQuestion(name, qtype)
 	if err != nil {
