@@ -56,6 +56,7 @@ var causes = []cause{
 
 	{"domain_not_registered", onWeb, notRegisteredHost, false},
 	{"domain_not_registered", onAll, nil, false},
+	{"", onWeb, hostServers, false}, // the codes of name servers
 	{"domain_parked", onDNS, parked, false},
 
 	{"dns_network_refused", onDNS, networkRefused, false},
@@ -93,12 +94,14 @@ var causes = []cause{
 	{"dns_wildcard_answers", onDNS, nil, false},
 	{"dns_cname_target_stale", onDNS, nil, false},
 
+	{"http_soft_404", onWeb, nil, false}, // the check itself saw it
 	{"http_no_public_address", onWeb, nil, false},
 	{"http_ipv6_differs", onWeb, addressesDiffer("http_ipv6_differs"), false},
 	{"http_addresses_disagree", onWeb, addressesDiffer("http_addresses_disagree"), false},
 	{"http_stale_cdn_copy", onWeb, staleCopy, false},
 	{"http_nodes_disagree", onWeb, nodesDisagree, false},
-	{"http_https_differ", onWeb, schemesDiffer, false},
+	{"http_https_differ", onWeb, schemesDiffer(true), false},
+	{"http_https_differ", onWeb, schemesDiffer(false), true},
 	{"meta_page_redirects_away", onMeta, metaRedirected, false},
 	{"http_redirect_missing_slash", onWeb, nil, false},
 	{"http_redirect_loop", onWeb, nil, false},
@@ -126,7 +129,6 @@ var causes = []cause{
 	{"http_redirected_off_host", files, offHost, false},
 	{"http_default_page", onWeb, defaultPage, false},
 	{"http_soft_404", files, softNotFound, false},
-	{"http_soft_404", onWeb, nil, false},
 	{"http_not_found", files, fileElsewhere, false},
 
 	{"token_old", onMeta, metaOldToken, false},

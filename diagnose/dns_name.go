@@ -74,11 +74,11 @@ func (s *scene) variants() []variant {
 	}
 	// F6, F7: what was typed for a panel's sake became part of the name.
 	if label != "" {
-		add("dns_literal_at_label", at(label, "@", host))
+		add("dns_literal_at_label", at(label, `\@`, host))
 		add("dns_trailing_dot", at(label+`\.`, host))
 	}
-	add("dns_literal_at_label", at("@", host))
-	add("dns_literal_at_label", at("@", zone))
+	add("dns_literal_at_label", at(`\@`, host))
+	add("dns_literal_at_label", at(`\@`, zone))
 	add("dns_literal_at_label", at("https://"+name, zone))
 	return out
 }

@@ -64,6 +64,20 @@ func networkRefused(ctx context.Context, s *scene) *verify.Finding {
 	return nil
 }
 
+// hostServers names the servers that keep a web host's address from us.
+func hostServers(ctx context.Context, s *scene) *verify.Finding {
+	switch s.plain() {
+	case "dns_timeout", "dns_servfail", "dns_lame_delegation", "dns_tcp_blocked":
+	default:
+		return nil
+	}
+	a := s.askAll(ctx, string(s.claim.Hostname), miekg.TypeA)
+	if a == nil || len(a.Failed()) == 0 {
+		return nil
+	}
+	return verify.ServersFinding(a.Failed(), verify.ZoneFacts(s.facts(), a.Zone))
+}
+
 // zoneInactive tells a provider that has this zone switched off from a server
 // that does not work at all: it refuses this zone and serves its own (cause
 // F23).

@@ -68,7 +68,7 @@ func word(f *web.Fetch) string {
 // most three, and returns what each said. It is nil where there is only one.
 func (s *scene) perAddress(ctx context.Context) map[netip.Addr]*web.Fetch {
 	f := s.telling()
-	if f == nil || s.refusedAddress(f) {
+	if f == nil || s.plain() == "http_soft_404" || f.Err != nil && f.Err.Kind == web.KindForbiddenAddress {
 		return nil
 	}
 	first := f.Hops[0]
@@ -90,10 +90,6 @@ func (s *scene) perAddress(ctx context.Context) map[netip.Addr]*web.Fetch {
 		}
 	}
 	return out
-}
-
-func (s *scene) refusedAddress(f *web.Fetch) bool {
-	return f.Err != nil && f.Err.Kind == web.KindForbiddenAddress
 }
 
 // addressesDiffer compares the addresses of the host (causes F55, F56). It is
@@ -170,7 +166,7 @@ func sortAddrs(list []netip.Addr) {
 // answered reports whether the check got an HTTP answer that is not the proof.
 func (s *scene) answered() *web.Fetch {
 	f := s.telling()
-	if s.dnsMethod() || s.verified() || f == nil || f.Err != nil {
+	if s.dnsMethod() || s.verified() || f == nil || f.Err != nil || s.plain() == "http_soft_404" {
 		return nil
 	}
 	return f
@@ -224,9 +220,19 @@ func cacheSigns(f *web.Fetch) string {
 }
 
 // schemesDiffer looks at the other scheme of a claim that is pinned to one
-// (cause F77).
-func schemesDiffer(ctx context.Context, s *scene) *verify.Finding {
-	if s.dnsMethod() || s.verified() || s.claim.Scheme == "" || s.kit.Web == nil || s.telling() == nil {
+// (cause F77). Where the pinned one gave no answer at all, that is the cause,
+// and the other scheme a note.
+func schemesDiffer(answered bool) func(context.Context, *scene) *verify.Finding {
+	return func(ctx context.Context, s *scene) *verify.Finding {
+		if s.claim.Scheme == "" || s.dnsMethod() || s.verified() || s.telling() == nil || (s.answered() != nil) != answered {
+			return nil
+		}
+		return s.otherScheme(ctx)
+	}
+}
+
+func (s *scene) otherScheme(ctx context.Context) *verify.Finding {
+	if s.kit.Web == nil || s.plain() == "http_soft_404" {
 		return nil
 	}
 	other := "http"
@@ -258,11 +264,12 @@ func dotPathBlocked(ctx context.Context, s *scene) *verify.Finding {
 	// status tells them apart.
 	name := path.Base(web.RandomLike(s.path()))
 	plain := s.fetch(ctx, "", s.claim.Request(s.urlAt(f, "/"+name)))
-	if plain == nil || plain.Err != nil {
+	dotted := s.fetch(ctx, "", s.claim.Request(s.urlAt(f, path.Join(path.Dir(s.path()), name))))
+	if plain == nil || plain.Err != nil || dotted == nil || dotted.Err != nil {
 		return nil
 	}
 	switch {
-	case f.Status == 403 && (plain.Status == 404 || plain.Status == 200):
+	case f.Status == 403 && dotted.Status == 403 && (plain.Status == 404 || plain.Status == 200):
 		return s.find("http_dot_path_blocked")
 	case f.Status == 404 && plain.Status == 200:
 		// Everything is served by an application, except dot folders.

@@ -325,7 +325,26 @@ func (s *scene) text(f verify.Finding) problem.Problem {
 	if h := s.host(); h != nil && facts[problem.FactProvider] == "" {
 		facts[problem.FactProvider], facts[problem.FactPanelURL] = h.Name, h.ControlPanelURL
 	}
-	return problem.New(f.Code, facts)
+	p := problem.New(f.Code, facts)
+	if plain, ok := webPlain[s.method]; ok && shared[f.Code] {
+		// These texts are written for records; a file and a tag are looked for
+		// elsewhere.
+		own := problem.New(plain, facts)
+		p.LookedFor, p.SeeItYourself = own.LookedFor, own.SeeItYourself
+	}
+	return p
+}
+
+// shared are codes that DNS and web methods have in common.
+var shared = map[problem.Code]bool{
+	"token_old": true, "token_of_other_claim": true, "value_placeholder": true, "proof_removed": true, "verifier_fault": true,
+}
+
+// webPlain is the plain miss of the methods that fetch.
+var webPlain = map[zonehold.Method]problem.Code{
+	zonehold.MethodFile:    "file_wrong_content",
+	zonehold.MethodTXTFile: "http_not_found",
+	zonehold.MethodMetaTag: "meta_value_mismatch",
 }
 
 // cachedNotes tell what public resolvers still say of a proof that stands.

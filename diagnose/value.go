@@ -193,7 +193,7 @@ func (w wanted) keyAlone(v string) bool {
 // right one: "token: x", "verification=x", "yandex-verification=x".
 func (w wanted) otherKey(v string) bool {
 	key, ok := strings.CutSuffix(v, w.token)
-	if !ok || len(key) > 40 || key == w.prefix {
+	if !ok || len(key) > 40 || strings.TrimRight(key, " ") == strings.TrimRight(w.prefix, " ") {
 		return false
 	}
 	sep := strings.TrimRight(key, " ")

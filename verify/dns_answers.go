@@ -109,8 +109,9 @@ func failureRank(c problem.Code) int {
 	return 3
 }
 
-// judgeFailures names the code of the most telling failure, and its servers.
-func judgeFailures(failed []dns.ServerAnswer, f problem.Facts) *Finding {
+// ServersFinding names the most telling failure of servers that did not
+// answer usably, with the servers it is true of.
+func ServersFinding(failed []dns.ServerAnswer, f problem.Facts) *Finding {
 	best := problem.Code("dns_timeout")
 	for i := range failed {
 		if c := failureCode(&failed[i]); failureRank(c) < failureRank(best) {
@@ -216,7 +217,7 @@ func serverNotes(a *dns.Answer, t *tally, facts func() problem.Facts) []Finding 
 		notes = append(notes, Finding{"dns_edns_broken", with(facts(), problem.FactServers, strings.Join(noEDNS, ", "), problem.FactServer, noEDNS[0])})
 	}
 	if len(t.dead) > 0 {
-		notes = append(notes, *judgeFailures(t.dead, facts()))
+		notes = append(notes, *ServersFinding(t.dead, facts()))
 	}
 	return notes
 }

@@ -62,7 +62,7 @@ func (m dnsCNAME) Check(ctx context.Context, kit *Kit, c Claim) Result {
 		r.judgeWildcard(ctx, kit, ch, answer, facts)
 		r.Notes = append(r.Notes, serverNotes(answer, &t, facts)...)
 		if len(t.failed) > 0 {
-			r.Notes = append(r.Notes, *judgeFailures(t.failed, facts()))
+			r.Notes = append(r.Notes, *ServersFinding(t.failed, facts()))
 		}
 		if len(t.lack) > 0 {
 			r.Notes = append(r.Notes, *disagreement(&t, facts()))
@@ -117,7 +117,7 @@ func (r *Result) judgeWildcard(ctx context.Context, kit *Kit, ch zonehold.Challe
 		return
 	}
 	r.Outcome = zonehold.OutcomeInconclusive
-	r.Problem = judgeFailures(control.Servers, facts())
+	r.Problem = ServersFinding(control.Servers, facts())
 }
 
 // pointsTo reports whether the answer holds a CNAME at name with the target.

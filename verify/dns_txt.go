@@ -85,7 +85,7 @@ func (r *Result) judgeTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, 
 		r.Notes = append(r.Notes, valueNotes(t.have, want, facts)...)
 		r.Notes = append(r.Notes, serverNotes(last, &t, facts)...)
 		if len(t.failed) > 0 {
-			r.Notes = append(r.Notes, *judgeFailures(t.failed, facts()))
+			r.Notes = append(r.Notes, *ServersFinding(t.failed, facts()))
 		}
 		if len(t.lack) > 0 || differ(t.have) {
 			r.Notes = append(r.Notes, *disagreement(&t, facts()))
@@ -97,7 +97,7 @@ func (r *Result) judgeTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, 
 			r.Outcome = zonehold.OutcomeMismatch
 			r.Problem = &Finding{"dns_value_mismatch", with(facts(), problem.FactGot, got, problem.FactCount, strconv.Itoa(n))}
 		}
-		if notRegistered(c.Hostname, last, &t) {
+		if len(lookup.Hops) == 1 && notRegistered(c.Hostname, last, &t) {
 			r.Outcome, r.Problem = zonehold.OutcomeAbsent, &Finding{"domain_not_registered", facts()}
 		}
 		r.Notes = append(r.Notes, serverNotes(last, &t, facts)...)
@@ -117,7 +117,7 @@ func undecided(a *dns.Answer, t *tally, f problem.Facts) (zonehold.Outcome, *Fin
 		if onlyForbidden(t) {
 			out = zonehold.OutcomeRefused
 		}
-		return out, judgeFailures(t.failed, f)
+		return out, ServersFinding(t.failed, f)
 	}
 	// Nothing but servers that this machine has no way to.
 	f = with(f, problem.FactDetail, "this machine has no route to any name server of "+zoneTitle(a))

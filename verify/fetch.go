@@ -307,6 +307,12 @@ func hostFailure(ctx context.Context, e *web.Error, facts problem.Facts) (zoneho
 	if cause == nil {
 		cause = dns.ErrNoServers
 	}
+	host := facts[problem.FactDomain]
+	if u, err := url.Parse(e.URL); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	}
+	facts[problem.FactName], facts[problem.FactType] = host, "A"
+	delete(facts, problem.FactExpected)
 	_, f := walkFailure(ctx, cause, facts)
 	// One server was asked, not all: too little to say "authoritatively not
 	// there".
