@@ -9,7 +9,7 @@ var dnsHosts = []hostRow{
 	{[]string{".awsdns-*.com", ".awsdns-*.net", ".awsdns-*.org", ".awsdns-*.co.uk"}, DNSHost{"Amazon Route 53", "https://console.aws.amazon.com/route53/v2/hostedzones", true}},
 	{[]string{".domaincontrol.com", ".akam.secureserver.net"}, DNSHost{"GoDaddy", "https://dcc.godaddy.com/", true}},
 	{[]string{".registrar-servers.com", ".namecheaphosting.com"}, DNSHost{"Namecheap", "https://ap.www.namecheap.com/domains/list/", true}},
-	{[]string{".googledomains.com", ".squarespacedns.com"}, DNSHost{"Squarespace Domains", "https://account.squarespace.com/domains", true}},
+	{[]string{".squarespacedns.com"}, DNSHost{"Squarespace Domains", "https://account.squarespace.com/domains", true}},
 	{[]string{"ns-cloud-*.googledomains.com", "ns-gcp-private.googledomains.com"}, DNSHost{"Google Cloud DNS", "https://console.cloud.google.com/net-services/dns/zones", true}},
 	{[]string{".azure-dns.com", ".azure-dns.net", ".azure-dns.org", ".azure-dns.info"}, DNSHost{"Azure DNS", "https://portal.azure.com/#browse/Microsoft.Network%2FdnsZones", true}},
 	{[]string{"ns*.digitalocean.com"}, DNSHost{"DigitalOcean", "https://cloud.digitalocean.com/networking/domains", true}},
