@@ -57,6 +57,12 @@ func (t *Trace) Start(name, target string) Span {
 	return Span{trace: t, name: name, target: target, start: time.Now()}
 }
 
+// Record adds a step that began then and ends now, for callers that know its
+// target only afterwards.
+func (t *Trace) Record(name, target string, began time.Time, ok bool, format string, args ...any) {
+	Span{trace: t, name: name, target: target, start: began}.End(ok, format, args...)
+}
+
 // Steps returns a copy of the steps that have ended so far, in the order they
 // began.
 func (t *Trace) Steps() []zonehold.Step {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zonehold/zonehold"
 )
@@ -42,5 +43,17 @@ func TestTraceIsBounded(t *testing.T) {
 	}
 	if got := tr.Dropped(); got != 3*MaxSteps {
 		t.Errorf("dropped %d, want %d", got, 3*MaxSteps)
+	}
+}
+
+func TestRecord(t *testing.T) {
+	(*Trace)(nil).Record("ask", "x", time.Now(), true, "fine")
+	tr := &Trace{}
+	began := time.Now().Add(-time.Minute)
+	tr.Add(zonehold.Step{Name: "later", StartedAt: time.Now()})
+	tr.Record("ask", "ns1", began, true, "%d", 1)
+	steps := tr.Steps()
+	if len(steps) != 2 || steps[0].Name != "ask" || !steps[0].StartedAt.Equal(began) || steps[0].Duration < time.Minute {
+		t.Errorf("steps are not in the order they began: %+v", steps)
 	}
 }

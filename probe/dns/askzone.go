@@ -70,6 +70,12 @@ func boolCompare(a, b bool) int {
 // resolveServers looks for the missing addresses: first of the servers named
 // outside the zone, then of those inside, which the others must know.
 func (r *Resolver) resolveServers(ctx context.Context, w *work, z *Zone) {
+	for i := range z.Servers {
+		// Mostly the addresses are remembered.
+		if ns := &z.Servers[i]; len(ns.Addrs) == 0 && ns.Err == nil {
+			ns.Addrs, _ = r.knownAddrs(w, ns.Name)
+		}
+	}
 	find := func(inside bool, addrs func(host string) ([]netip.Addr, error)) {
 		slots := make(chan struct{}, maxResolving)
 		var wg sync.WaitGroup
@@ -167,6 +173,16 @@ func (r *Resolver) askAll(ctx context.Context, w *work, zone *Zone, q *question,
 		a := &out[at]
 		a.ServerAnswer, a.rd = r.askTraced(ctx, w, zone.Name, a.Server, a.Addr, q)
 	}
+	if len(ask) > len(zone.Servers) {
+		late := r.newStragglers(ctx, out, ask)
+		defer late.cancel()
+		one = func(at int) {
+			a := &out[at]
+			sa, rd := r.askTraced(late.ctx, w, zone.Name, a.Server, a.Addr, q)
+			late.done(&sa)
+			a.ServerAnswer, a.rd = sa, rd
+		}
+	}
 	var wg sync.WaitGroup
 	for n, at := range ask {
 		if n == len(ask)-1 {
@@ -196,7 +212,7 @@ func (r *Resolver) askTraced(ctx context.Context, w *work, zone, server string, 
 	}
 	began := time.Now()
 	a, rd := r.exchange(ctx, w, zone, server, addr, q, effortFull)
-	record(tr, began, "ask_authoritative", serverTarget(&a), a.Status == StatusOK, "%s %s: %s",
+	tr.Record("ask_authoritative", serverTarget(&a), began, a.Status == StatusOK, "%s %s: %s",
 		shown(q.name), dns.Type(q.qtype), describe(&a, q.qtype))
 	return a, rd
 }

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -124,7 +125,7 @@ func (r *Resolver) Addrs(ctx context.Context, host string) (*Addresses, error) {
 func (r *Resolver) addrsAt(ctx context.Context, w *work, q *question, out *Addresses) (target string, err error) {
 	zone, err := r.walk(ctx, w, nil, q.name, false)
 	if err != nil {
-		if isNotDelegated(err) {
+		if errors.Is(err, ErrNotDelegated) {
 			out.Kind = KindNXDomain
 			return "", nil
 		}
@@ -173,13 +174,13 @@ func (r *Resolver) addrsAt(ctx context.Context, w *work, q *question, out *Addre
 func recordAddrs(tr *probe.Trace, began time.Time, name, target string, out *Addresses, err error) {
 	switch {
 	case err != nil:
-		record(tr, began, "resolve_address", name, false, "%v", err)
+		tr.Record("resolve_address", name, began, false, "%v", err)
 	case target != "":
-		record(tr, began, "resolve_address", name, true, "alias to %s", target)
+		tr.Record("resolve_address", name, began, true, "alias to %s", target)
 	case out.Kind == KindData:
-		record(tr, began, "resolve_address", name, true, "%v", out.Addrs)
+		tr.Record("resolve_address", name, began, true, "%v", out.Addrs)
 	default:
-		record(tr, began, "resolve_address", name, true, "no address (%s)", out.Kind)
+		tr.Record("resolve_address", name, began, true, "no address (%s)", out.Kind)
 	}
 }
 

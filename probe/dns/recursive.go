@@ -2,7 +2,6 @@ package dns
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -48,8 +47,6 @@ func (r *Resolver) forwardZone(ctx context.Context, w *work, name string) (*Zone
 	return zone, nil
 }
 
-func isNotDelegated(err error) bool { return errors.Is(err, ErrNotDelegated) }
-
 // Cached asks each configured recursive resolver, for information only. The
 // answers are in the order of Config.Recursive; there the records are those of
 // the type at the end of the chain.
@@ -89,7 +86,7 @@ func (r *Resolver) cached(ctx context.Context, w *work, q *question, out *Cached
 		out.Records, out.TTL = m.endOfChain(q)
 	}
 	if tr := probe.TraceFrom(ctx); tr != nil {
-		record(tr, began, "ask_cached", out.Resolver.String(), out.Err == nil, "%s %s: %s",
+		tr.Record("ask_cached", out.Resolver.String(), began, out.Err == nil, "%s %s: %s",
 			shown(q.name), dns.Type(q.qtype), describe(&a, q.qtype))
 	}
 }

@@ -2,22 +2,9 @@ package dns
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/miekg/dns"
-
-	"github.com/zonehold/zonehold"
-	"github.com/zonehold/zonehold/probe"
 )
-
-// record adds a finished step. Callers check the trace first, so that an
-// untraced question costs no formatting.
-func record(tr *probe.Trace, began time.Time, name, target string, ok bool, format string, args ...any) {
-	tr.Add(zonehold.Step{
-		Name: name, Target: target, StartedAt: began, Duration: time.Since(began),
-		Result: fmt.Sprintf(format, args...), OK: ok,
-	})
-}
 
 func serverTarget(a *ServerAnswer) string {
 	if a.Server == "" {

@@ -142,7 +142,7 @@ func (r *Resolver) stepDown(ctx context.Context, w *work, p *path, zone *Zone, n
 	a, rd, err := r.askAny(ctx, w, p, zone, q)
 	if err != nil {
 		if span != nil {
-			record(span, began, "ask_parent", "zone "+shown(zone.Name), false, "%s: %v", name, err)
+			span.Record("ask_parent", "zone "+shown(zone.Name), began, false, "%s: %v", name, err)
 		}
 		return step{}, 0, err
 	}
@@ -153,7 +153,7 @@ func (r *Resolver) stepDown(ctx context.Context, w *work, p *path, zone *Zone, n
 	}
 	st.dname = a.Kind == KindAlias && a.Records[0].Type == dns.TypeDNAME
 	if span != nil {
-		record(span, began, "ask_parent", serverTarget(&a), true, "%s", describeStep(name, st))
+		span.Record("ask_parent", serverTarget(&a), began, true, "%s", describeStep(name, st))
 	}
 	return st, ttl, nil
 }
@@ -350,10 +350,7 @@ func (r *Resolver) askOne(ctx context.Context, w *work, p *path, zone *Zone, q *
 // hostAddrs finds the addresses of a name server. Aliases are not followed: a
 // name server must not be one (RFC 2181 section 10.3).
 func (r *Resolver) hostAddrs(ctx context.Context, w *work, p *path, host string) ([]netip.Addr, error) {
-	if addrs, ok := w.recall(host); ok {
-		return addrs, nil
-	}
-	if addrs, ok := r.cache.host(host); ok {
+	if addrs, ok := r.knownAddrs(w, host); ok {
 		return addrs, nil
 	}
 	if p.has(host) {
@@ -371,6 +368,15 @@ func (r *Resolver) hostAddrs(ctx context.Context, w *work, p *path, host string)
 		return nil, fmt.Errorf("name server %s: %w", host, err)
 	}
 	return r.hostAddrsAt(ctx, w, p, zone, host)
+}
+
+// knownAddrs are addresses of a name server found in this lookup or in one of
+// the last minutes.
+func (r *Resolver) knownAddrs(w *work, host string) ([]netip.Addr, bool) {
+	if addrs, ok := w.recall(host); ok {
+		return addrs, true
+	}
+	return r.cache.host(host)
 }
 
 // hostAddrsAt is hostAddrs with the way to an enclosing zone known.
