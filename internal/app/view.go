@@ -17,16 +17,28 @@ func claimOf(d *store.Domain) verify.Claim {
 // views adds to domains what screens need. The attempts in it come without
 // their steps.
 func (a *App) views(ctx context.Context, domains ...*store.Domain) ([]*Domain, error) {
-	var ids, last []string
-	for _, d := range domains {
-		ids = append(ids, d.ID)
-		if d.LastAttemptID != "" {
-			last = append(last, d.LastAttemptID)
-		}
+	ids := make([]string, len(domains))
+	for i, d := range domains {
+		ids[i] = d.ID
 	}
 	running, err := a.store.Unfinished(ctx, ids)
 	if err != nil {
 		return nil, err
+	}
+	// A check that is not unfinished any more may have ended since the domains
+	// were read: only rows read after that question have its verdict.
+	fresh, err := a.store.DomainsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var last []string
+	for i, d := range domains {
+		if f := fresh[d.ID]; f != nil {
+			domains[i] = f
+		}
+		if domains[i].LastAttemptID != "" {
+			last = append(last, domains[i].LastAttemptID)
+		}
 	}
 	finished, err := a.store.AttemptsByID(ctx, last)
 	if err != nil {

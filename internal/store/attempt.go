@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -68,23 +67,20 @@ func scanAttempt(row scanner) (*Attempt, error) {
 // InsertAttempts adds attempts. The domains must be locked and have no
 // unfinished attempt (see Unfinished).
 func (tx *Tx) InsertAttempts(ctx context.Context, attempts []*Attempt) error {
-	const columns = 20
-	args := make([]any, 0, len(attempts)*columns)
-	for _, a := range attempts {
-		args = append(args, a.ID, a.AccountID, a.DomainID, a.Registrable, a.Generation, string(a.Requested),
+	rows := make([][]any, len(attempts))
+	for i, a := range attempts {
+		rows[i] = []any{a.ID, a.AccountID, a.DomainID, a.Registrable, a.Generation, string(a.Requested),
 			string(a.Method), string(a.Trigger), string(a.State), string(a.Outcome), "", "", "", a.NodeID, a.Run,
-			a.JobID, micros(a.CreatedAt), micros(a.ReadyAt), micros(a.StartedAt), micros(a.FinishedAt))
+			a.JobID, micros(a.CreatedAt), micros(a.ReadyAt), micros(a.StartedAt), micros(a.FinishedAt)}
 	}
-	if len(args) == 0 {
-		return nil
-	}
-	_, err := tx.q.ExecContext(ctx, "INSERT INTO attempts ("+attemptColumns+") VALUES "+
-		values(len(attempts), make([]string, columns)...), args...)
+	err := insertAttempts.exec(ctx, tx.s, tx.q, rows)
 	if taken(err) {
 		return ErrExists
 	}
 	return doing("storing attempts", err)
 }
+
+var insertAttempts = bulk{types: "ttttittttttttt" + "iiiiii", text: "INSERT INTO attempts (" + attemptColumns + ") {rows}"}
 
 // Attempt finds an attempt of the account with its steps, or ErrNotFound.
 func (s *Store) Attempt(ctx context.Context, accountID, id string) (*Attempt, error) {
@@ -102,17 +98,15 @@ func (s *Store) AttemptState(ctx context.Context, accountID, id string) (state z
 
 // AttemptsByID reads attempts without their steps.
 func (s *Store) AttemptsByID(ctx context.Context, ids []string) (map[string]*Attempt, error) {
-	out := make(map[string]*Attempt, len(ids))
-	for chunk := range slices.Chunk(ids, 500) {
-		rows, err := s.r.QueryContext(ctx, "SELECT "+attemptColumnsShort+" FROM attempts WHERE id IN "+
-			list(1, len(chunk)), anys(chunk)...)
-		found, err := collect(rows, err, scanAttempt)
-		if err != nil {
-			return nil, fmt.Errorf("reading attempts: %w", err)
-		}
-		for _, a := range found {
-			out[a.ID] = a
-		}
+	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + attemptColumnsShort +
+		" FROM attempts WHERE id IN (SELECT v_id FROM v)"}
+	found, err := queryBulk(ctx, s, s.r, find, column1(ids), scanAttempt)
+	if err != nil {
+		return nil, fmt.Errorf("reading attempts: %w", err)
+	}
+	out := make(map[string]*Attempt, len(found))
+	for _, a := range found {
+		out[a.ID] = a
 	}
 	return out, nil
 }
@@ -120,26 +114,24 @@ func (s *Store) AttemptsByID(ctx context.Context, ids []string) (map[string]*Att
 // Unfinished finds the queued or running attempt of each domain that has one,
 // by domain id.
 func (s *Store) Unfinished(ctx context.Context, domainIDs []string) (map[string]*Attempt, error) {
-	return unfinished(ctx, s.r, domainIDs)
+	return s.unfinished(ctx, s.r, domainIDs)
 }
 
 // Unfinished is the same inside the transaction.
 func (tx *Tx) Unfinished(ctx context.Context, domainIDs []string) (map[string]*Attempt, error) {
-	return unfinished(ctx, tx.q, domainIDs)
+	return tx.s.unfinished(ctx, tx.q, domainIDs)
 }
 
-func unfinished(ctx context.Context, q conn, domainIDs []string) (map[string]*Attempt, error) {
-	out := map[string]*Attempt{}
-	for chunk := range slices.Chunk(domainIDs, 500) {
-		rows, err := q.QueryContext(ctx, "SELECT "+attemptColumnsShort+
-			" FROM attempts WHERE state IN ('queued', 'running') AND domain_id IN "+list(1, len(chunk)), anys(chunk)...)
-		found, err := collect(rows, err, scanAttempt)
-		if err != nil {
-			return nil, fmt.Errorf("reading unfinished attempts: %w", err)
-		}
-		for _, a := range found {
-			out[a.DomainID] = a
-		}
+func (s *Store) unfinished(ctx context.Context, q conn, domainIDs []string) (map[string]*Attempt, error) {
+	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + attemptColumnsShort +
+		" FROM attempts WHERE state IN ('queued', 'running') AND domain_id IN (SELECT v_id FROM v)"}
+	found, err := queryBulk(ctx, s, q, find, column1(domainIDs), scanAttempt)
+	if err != nil {
+		return nil, fmt.Errorf("reading unfinished attempts: %w", err)
+	}
+	out := make(map[string]*Attempt, len(found))
+	for _, a := range found {
+		out[a.DomainID] = a
 	}
 	return out, nil
 }
@@ -183,15 +175,14 @@ func (tx *Tx) nthCheck(ctx context.Context, column, value string, n int, since t
 // Claim starts those of the queued attempts that are still queued, for one
 // node, and returns them as they are now.
 func (tx *Tx) Claim(ctx context.Context, ids []string, nodeID string, now time.Time) ([]*Attempt, error) {
-	if len(ids) == 0 {
-		return nil, nil
+	rows := column1(ids)
+	for i := range rows {
+		rows[i] = append(rows[i], nodeID, micros(now))
 	}
-	ids = slices.Sorted(slices.Values(ids))
-	rows, err := tx.q.QueryContext(ctx, `UPDATE attempts SET state = 'running', node_id = $1, run = run + 1,
-		started_at = $2 WHERE state = 'queued' AND id IN (SELECT id FROM attempts WHERE state = 'queued'
-		AND id IN `+list(3, len(ids))+" ORDER BY id"+tx.s.forUpdate+") RETURNING "+attemptColumns,
-		append([]any{nodeID, micros(now)}, anys(ids)...)...)
-	out, err := collect(rows, err, scanAttempt)
+	start := bulk{types: "tti", text: `WITH v (v_id, v_node, v_at) AS ({rows})
+		UPDATE attempts SET state = 'running', node_id = v_node, run = run + 1, started_at = v_at
+		FROM v WHERE id = v_id AND state = 'queued' RETURNING ` + attemptColumns}
+	out, err := queryBulk(ctx, tx.s, tx.q, start, rows, scanAttempt)
 	return out, doing("starting attempts", err)
 }
 
@@ -212,11 +203,8 @@ type Finish struct {
 // dropped.
 func (tx *Tx) Finish(ctx context.Context, list []Finish) (map[string]bool, error) {
 	done := make(map[string]bool, len(list))
-	if len(list) == 0 {
-		return done, nil
-	}
-	args := make([]any, 0, len(list)*10)
-	for _, f := range list {
+	rows := make([][]any, len(list))
+	for i, f := range list {
 		cause, notes, steps := "", "", ""
 		if f.Problem != nil {
 			cause = Text(toJSON(f.Problem))
@@ -227,21 +215,21 @@ func (tx *Tx) Finish(ctx context.Context, list []Finish) (map[string]bool, error
 		if len(f.Steps) > 0 {
 			steps = Text(toJSON(f.Steps))
 		}
-		args = append(args, f.ID, f.NodeID, f.Run, string(f.State), string(f.Method), string(f.Outcome),
-			cause, notes, steps, micros(f.FinishedAt))
+		rows[i] = []any{f.ID, f.NodeID, f.Run, string(f.State), string(f.Method), string(f.Outcome),
+			cause, notes, steps, micros(f.FinishedAt)}
 	}
-	rows, err := tx.q.QueryContext(ctx, `WITH v (v_id, v_node, v_run, v_state, v_method, v_outcome, v_problem, v_notes,
-			v_steps, v_at) AS (VALUES `+
-		values(len(list), "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT")+`)
-		UPDATE attempts SET state = v_state, method = v_method, outcome = v_outcome, problem = v_problem,
-			notes = v_notes, steps = v_steps, finished_at = v_at
-		FROM v WHERE id = v_id AND state = 'running' AND node_id = v_node AND run = v_run RETURNING id`, args...)
-	ids, err := collect(rows, err, scanText)
+	ids, err := queryBulk(ctx, tx.s, tx.q, finishAttempts, rows, scanText)
 	for _, id := range ids {
 		done[id] = true
 	}
 	return done, doing("finishing attempts", err)
 }
+
+var finishAttempts = bulk{types: "ttittttt" + "ti", text: `WITH v (v_id, v_node, v_run, v_state, v_method, v_outcome, v_problem,
+		v_notes, v_steps, v_at) AS ({rows})
+	UPDATE attempts SET state = v_state, method = v_method, outcome = v_outcome, problem = v_problem,
+		notes = v_notes, steps = v_steps, finished_at = v_at
+	FROM v WHERE id = v_id AND state = 'running' AND node_id = v_node AND run = v_run RETURNING id`}
 
 func scanText(row scanner) (s string, err error) {
 	err = row.Scan(&s)
@@ -266,33 +254,25 @@ func (tx *Tx) CancelQueued(ctx context.Context, id string, at time.Time) error {
 // Requeue gives runs back to the queue, those that still are as given, ready
 // at the given time, and returns the ids.
 func (tx *Tx) Requeue(ctx context.Context, refs []Ref, ready time.Time) ([]string, error) {
-	if len(refs) == 0 {
-		return nil, nil
+	rows := make([][]any, len(refs))
+	for i, r := range refs {
+		rows[i] = []any{r.ID, r.NodeID, r.Run, micros(ready)}
 	}
-	args := make([]any, 0, len(refs)*4)
-	for _, r := range refs {
-		args = append(args, r.ID, r.NodeID, r.Run, micros(ready))
-	}
-	rows, err := tx.q.QueryContext(ctx, `WITH v (v_id, v_node, v_run, v_ready) AS (VALUES `+
-		values(len(refs), "TEXT", "TEXT", "BIGINT", "BIGINT")+`)
+	requeue := bulk{types: "ttii", text: `WITH v (v_id, v_node, v_run, v_ready) AS ({rows})
 		UPDATE attempts SET state = 'queued', node_id = '', ready_at = v_ready, started_at = 0
-		FROM v WHERE id = v_id AND state = 'running' AND node_id = v_node AND run = v_run RETURNING id`, args...)
-	out, err := collect(rows, err, scanText)
+		FROM v WHERE id = v_id AND state = 'running' AND node_id = v_node AND run = v_run RETURNING id`}
+	out, err := queryBulk(ctx, tx.s, tx.q, requeue, rows, scanText)
 	return out, doing("requeueing attempts", err)
 }
 
 // SetJobs notes River's job of each attempt.
 func (tx *Tx) SetJobs(ctx context.Context, ids []string, jobs []int64) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	args := make([]any, 0, len(ids)*2)
+	rows := make([][]any, len(ids))
 	for i, id := range ids {
-		args = append(args, id, jobs[i])
+		rows[i] = []any{id, jobs[i]}
 	}
-	_, err := tx.q.ExecContext(ctx, "WITH v (v_id, v_job) AS (VALUES "+values(len(ids), "TEXT", "BIGINT")+
-		") UPDATE attempts SET job_id = v_job FROM v WHERE id = v_id", args...)
-	return doing("noting jobs", err)
+	note := bulk{types: "ti", text: "WITH v (v_id, v_job) AS ({rows}) UPDATE attempts SET job_id = v_job FROM v WHERE id = v_id"}
+	return doing("noting jobs", note.exec(ctx, tx.s, tx.q, rows))
 }
 
 // RunningOn lists the runs of a node.

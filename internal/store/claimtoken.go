@@ -19,24 +19,20 @@ func (tx *Tx) insertClaimTokens(ctx context.Context, d *Domain) error {
 		{"txt", d.Tokens.TXT}, {"cname", d.Tokens.CNAME}, {"file", d.Tokens.File}, {"meta", d.Tokens.Meta},
 	}
 	var (
-		args []any
+		rows [][]any
 		seen = map[string]bool{}
 	)
 	for _, f := range families {
-		if f.value == "" || seen[f.value] {
-			continue
+		if f.value != "" && !seen[f.value] {
+			seen[f.value] = true
+			rows = append(rows, []any{f.value, d.ID, d.AccountID, string(d.Hostname), f.name, d.Generation, micros(d.CreatedAt), int64(0)})
 		}
-		seen[f.value] = true
-		args = append(args, f.value, d.ID, d.AccountID, string(d.Hostname), f.name, d.Generation, micros(d.CreatedAt), int64(0))
 	}
-	if len(args) == 0 {
-		return nil
-	}
-	_, err := tx.q.ExecContext(ctx, `INSERT INTO claim_tokens
-		(value, domain_id, account_id, hostname, family, generation, created_at, retired_at) VALUES `+
-		values(len(args)/8, make([]string, 8)...), args...)
-	return doing("storing tokens", err)
+	return doing("storing tokens", insertClaimTokens.exec(ctx, tx.s, tx.q, rows))
 }
+
+var insertClaimTokens = bulk{types: "tttttiii", text: `INSERT INTO claim_tokens
+	(value, domain_id, account_id, hostname, family, generation, created_at, retired_at) {rows}`}
 
 // RetireClaimTokens ends the live tokens of a claim.
 func (tx *Tx) RetireClaimTokens(ctx context.Context, domainID string, at time.Time) error {

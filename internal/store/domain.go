@@ -110,26 +110,23 @@ func domainByHost(ctx context.Context, q conn, accountID, scheme string, name zo
 
 // DomainsByID reads domains of any account, deleted ones too.
 func (s *Store) DomainsByID(ctx context.Context, ids []string) (map[string]*Domain, error) {
-	return domainsByID(ctx, s.r, ids, "")
+	return s.domainsByID(ctx, s.r, ids, "")
 }
 
 // LockDomains reads domains of any account, deleted ones too, and keeps other
 // transactions from changing them. Domains are locked before accounts.
 func (tx *Tx) LockDomains(ctx context.Context, ids []string) (map[string]*Domain, error) {
-	return domainsByID(ctx, tx.q, ids, tx.s.forUpdate)
+	return tx.s.domainsByID(ctx, tx.q, ids, tx.s.forUpdate)
 }
 
-func domainsByID(ctx context.Context, q conn, ids []string, suffix string) (map[string]*Domain, error) {
-	out := make(map[string]*Domain, len(ids))
-	if len(ids) == 0 {
-		return out, nil
-	}
-	rows, err := q.QueryContext(ctx, "SELECT "+domainColumns+" FROM domains WHERE id IN "+list(1, len(ids))+
-		" ORDER BY id"+suffix, anys(ids)...)
-	domains, err := collect(rows, err, scanDomain)
+func (s *Store) domainsByID(ctx context.Context, q conn, ids []string, suffix string) (map[string]*Domain, error) {
+	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + domainColumns +
+		" FROM domains WHERE id IN (SELECT v_id FROM v) ORDER BY id" + suffix}
+	domains, err := queryBulk(ctx, s, q, find, column1(ids), scanDomain)
 	if err != nil {
 		return nil, fmt.Errorf("reading domains: %w", err)
 	}
+	out := make(map[string]*Domain, len(domains))
 	for _, d := range domains {
 		out[d.ID] = d
 	}
@@ -149,15 +146,15 @@ func (tx *Tx) VerifiedBy(ctx context.Context, domainIDs []string) (map[zonehold.
 			return nil, fmt.Errorf("locking proofs: %w", err)
 		}
 	}
-	rows, err := tx.q.QueryContext(ctx, `SELECT hostname, account_id FROM domains
-		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk')
-			AND hostname IN (SELECT hostname FROM domains WHERE id IN `+list(1, len(domainIDs))+`)
-		ORDER BY verified_at DESC`, anys(domainIDs)...)
 	type owner struct {
 		name    zonehold.Hostname
 		account string
 	}
-	found, err := collect(rows, err, func(row scanner) (o owner, err error) {
+	find := bulk{types: "t", text: `WITH v (v_id) AS ({rows}) SELECT hostname, account_id FROM domains
+		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk')
+			AND hostname IN (SELECT hostname FROM domains WHERE id IN (SELECT v_id FROM v))
+		ORDER BY verified_at DESC`}
+	found, err := queryBulk(ctx, tx.s, tx.q, find, column1(domainIDs), func(row scanner) (o owner, err error) {
 		err = row.Scan(&o.name, &o.account)
 		return o, err
 	})
@@ -182,7 +179,7 @@ func (tx *Tx) CountDomains(ctx context.Context, accountID string) (n int, err er
 func (tx *Tx) InsertDomain(ctx context.Context, d *Domain) error {
 	args := append([]any{d.ID, d.AccountID, string(d.Hostname), micros(d.CreatedAt)}, d.mutable()...)
 	_, err := tx.q.ExecContext(ctx, `INSERT INTO domains (id, account_id, hostname, created_at,
-		`+strings.Join(mutableColumns, ", ")+`) VALUES `+values(1, make([]string, len(args))...), args...)
+		`+strings.Join(mutableColumns, ", ")+`) VALUES `+list(1, len(args)), args...)
 	if taken(err) {
 		return ErrExists
 	}
@@ -238,40 +235,36 @@ func (tx *Tx) UpdateDomain(ctx context.Context, d *Domain) error {
 // UpdateVerdicts writes what a finished check changes, for domains that
 // LockDomains returned, counting their versions up.
 func (tx *Tx) UpdateVerdicts(ctx context.Context, domains []*Domain) error {
-	if len(domains) == 0 {
-		return nil
-	}
-	args := make([]any, 0, len(domains)*13)
-	for _, d := range domains {
+	rows := make([][]any, len(domains))
+	for i, d := range domains {
 		d.Version++
 		cause := ""
 		if d.Problem != nil {
 			cause = Text(toJSON(d.Problem))
 		}
-		args = append(args, d.ID, string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method),
+		rows[i] = []any{d.ID, string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method),
 			string(d.Assurance), string(d.Covers), micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID,
-			cause, Text(string(d.DNSHost)), micros(d.UpdatedAt))
+			cause, Text(string(d.DNSHost)), micros(d.UpdatedAt)}
 	}
-	_, err := tx.q.ExecContext(ctx, `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance, v_covers,
-			v_next, v_grace, v_last, v_problem, v_host, v_updated) AS (VALUES `+
-		values(len(domains), "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT",
-			"TEXT", "TEXT", "BIGINT")+`)
-		UPDATE domains SET version = version + 1, state = v_state, state_since = v_since, verified_at = v_verified,
-			method = v_method, assurance = v_assurance, covers = v_covers, next_check_at = v_next,
-			grace_ends_at = v_grace, last_attempt_id = v_last, problem = v_problem, dns_host = v_host,
-			updated_at = v_updated
-		FROM v WHERE id = v_id`, args...)
-	return doing("storing verdicts", err)
+	return doing("storing verdicts", updateVerdicts.exec(ctx, tx.s, tx.q, rows))
 }
+
+var updateVerdicts = bulk{types: "ttiitttiittti", text: `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance,
+		v_covers, v_next, v_grace, v_last, v_problem, v_host, v_updated) AS ({rows})
+	UPDATE domains SET version = version + 1, state = v_state, state_since = v_since, verified_at = v_verified,
+		method = v_method, assurance = v_assurance, covers = v_covers, next_check_at = v_next,
+		grace_ends_at = v_grace, last_attempt_id = v_last, problem = v_problem, dns_host = v_host,
+		updated_at = v_updated
+	FROM v WHERE id = v_id`}
 
 // SetNextCheck plans the next scheduled check.
 func (tx *Tx) SetNextCheck(ctx context.Context, ids []string, at time.Time) error {
-	if len(ids) == 0 {
-		return nil
+	rows := column1(ids)
+	for i := range rows {
+		rows[i] = append(rows[i], micros(at))
 	}
-	_, err := tx.q.ExecContext(ctx, "UPDATE domains SET next_check_at = $1 WHERE id IN "+list(2, len(ids)),
-		append([]any{micros(at)}, anys(ids)...)...)
-	return doing("planning checks", err)
+	plan := bulk{types: "ti", text: "WITH v (v_id, v_at) AS ({rows}) UPDATE domains SET next_check_at = v_at FROM v WHERE id = v_id"}
+	return doing("planning checks", plan.exec(ctx, tx.s, tx.q, rows))
 }
 
 // DueDomains lists live domains whose next check is due, most overdue first.
@@ -293,12 +286,12 @@ func (s *Store) VerifiedClaims(ctx context.Context, scheme string, name zonehold
 	if err != nil || len(domains) == 0 {
 		return nil, nil, doing("listing owners", err)
 	}
-	ids := make([]any, len(domains))
+	ids := make([]string, len(domains))
 	for i, d := range domains {
 		ids[i] = d.AccountID
 	}
-	rows, err = s.r.QueryContext(ctx, "SELECT "+accountColumns+" FROM accounts WHERE id IN "+list(1, len(ids)), ids...)
-	found, err := collect(rows, err, scanAccount)
+	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + accountColumns + " FROM accounts WHERE id IN (SELECT v_id FROM v)"}
+	found, err := queryBulk(ctx, s, s.r, find, column1(ids), scanAccount)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing owners: %w", err)
 	}
@@ -315,9 +308,17 @@ func (s *Store) VerifiedClaims(ctx context.Context, scheme string, name zonehold
 
 // Touch counts the versions of domains up: what screens show of them changed.
 func (tx *Tx) Touch(ctx context.Context, ids []string) error {
-	if len(ids) == 0 {
-		return nil
+	touch := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) UPDATE domains SET version = version + 1 FROM v WHERE id = v_id"}
+	return doing("touching domains", touch.exec(ctx, tx.s, tx.q, column1(ids)))
+}
+
+// list writes "($first,…)" for n arguments.
+func list(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteByte("(,"[min(i, 1)])
+		fmt.Fprintf(&b, "$%d", first+i)
 	}
-	_, err := tx.q.ExecContext(ctx, "UPDATE domains SET version = version + 1 WHERE id IN "+list(1, len(ids)), anys(ids)...)
-	return doing("touching domains", err)
+	b.WriteByte(')')
+	return b.String()
 }

@@ -32,24 +32,23 @@ func (tx *Tx) AppendEvents(ctx context.Context, events []*zonehold.Event) error 
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
+	rows := column1(ids)
 	if tx.s.forUpdate != "" && len(ids) > 1 {
-		rows, err := tx.q.QueryContext(ctx, "SELECT id FROM accounts WHERE id IN "+list(1, len(ids))+
-			" ORDER BY id"+tx.s.forUpdate, anys(ids)...)
-		if _, err := collect(rows, err, scanText); err != nil {
+		lock := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT id FROM accounts WHERE id IN (SELECT v_id FROM v) ORDER BY id" + tx.s.forUpdate}
+		if _, err := queryBulk(ctx, tx.s, tx.q, lock, rows, scanText); err != nil {
 			return fmt.Errorf("locking accounts: %w", err)
 		}
 	}
-	args := make([]any, 0, len(ids)*2)
-	for _, id := range ids {
-		args = append(args, id, count[id])
+	for i, id := range ids {
+		rows[i] = append(rows[i], count[id])
 	}
 	type last struct {
 		id  string
 		seq int64
 	}
-	rows, err := tx.q.QueryContext(ctx, "WITH v (v_id, v_n) AS (VALUES "+values(len(ids), "TEXT", "BIGINT")+
-		") UPDATE accounts SET event_seq = event_seq + v_n FROM v WHERE id = v_id RETURNING id, event_seq", args...)
-	found, err := collect(rows, err, func(row scanner) (l last, err error) {
+	number := bulk{types: "ti", text: `WITH v (v_id, v_n) AS ({rows})
+		UPDATE accounts SET event_seq = event_seq + v_n FROM v WHERE id = v_id RETURNING id, event_seq`}
+	found, err := queryBulk(ctx, tx.s, tx.q, number, rows, func(row scanner) (l last, err error) {
 		err = row.Scan(&l.id, &l.seq)
 		return l, err
 	})
@@ -63,16 +62,16 @@ func (tx *Tx) AppendEvents(ctx context.Context, events []*zonehold.Event) error 
 	for _, l := range found {
 		next[l.id] = l.seq - count[l.id]
 	}
-	args = make([]any, 0, len(events)*7)
-	for _, e := range events {
+	rows = make([][]any, len(events))
+	for i, e := range events {
 		next[e.AccountID]++
 		e.Seq = next[e.AccountID]
-		args = append(args, e.AccountID, e.Seq, e.ID, string(e.Type), e.DomainID, Text(string(e.Data)), micros(e.CreatedAt))
+		rows[i] = []any{e.AccountID, e.Seq, e.ID, string(e.Type), e.DomainID, Text(string(e.Data)), micros(e.CreatedAt)}
 	}
-	_, err = tx.q.ExecContext(ctx, `INSERT INTO events (account_id, seq, id, type, domain_id, data, created_at) VALUES `+
-		values(len(events), make([]string, 7)...), args...)
-	return doing("storing events", err)
+	return doing("storing events", insertEvents.exec(ctx, tx.s, tx.q, rows))
 }
+
+var insertEvents = bulk{types: "tittt" + "ti", text: "INSERT INTO events (account_id, seq, id, type, domain_id, data, created_at) {rows}"}
 
 // Events lists the account's events after the event with id after ("": from
 // the first), oldest first. ErrNotFound: no such event.

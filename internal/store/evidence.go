@@ -60,17 +60,15 @@ func (p Packed) unpack() ([]byte, error) {
 
 // InsertEvidence stores the evidence of finished attempts, by id.
 func (tx *Tx) InsertEvidence(ctx context.Context, byID map[string]Packed) error {
-	if len(byID) == 0 {
-		return nil
-	}
-	args := make([]any, 0, len(byID)*3)
+	rows := make([][]any, 0, len(byID))
 	for id, p := range byID {
-		args = append(args, id, p.encoding, p.body)
+		rows = append(rows, []any{id, p.encoding, p.body})
 	}
-	_, err := tx.q.ExecContext(ctx, "INSERT INTO evidence (attempt_id, encoding, body) VALUES "+
-		values(len(byID), "", "", "")+" ON CONFLICT (attempt_id) DO NOTHING", args...)
-	return doing("storing evidence", err)
+	return doing("storing evidence", insertEvidence.exec(ctx, tx.s, tx.q, rows))
 }
+
+var insertEvidence = bulk{types: "ttb", text: `INSERT INTO evidence (attempt_id, encoding, body) {rows}
+	ON CONFLICT (attempt_id) DO NOTHING`}
 
 // Evidence reads the evidence of an attempt of the account, or ErrNotFound.
 func (s *Store) Evidence(ctx context.Context, accountID, attemptID string) ([]byte, error) {

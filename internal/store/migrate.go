@@ -32,7 +32,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		if err := s.migrateOurs(ctx, goose.DialectSQLite3); err != nil {
 			return err
 		}
-		return migrateRiver(ctx, riversqlite.New(s.w), s)
+		return migrateRiver(ctx, riversqlite.New(s.writer), s)
 	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Store) migrateOurs(ctx context.Context, dialect goose.Dialect) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(dialect, s.w, folder, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(dialect, s.writer, folder, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("reading the migrations: %w", err)
 	}
@@ -80,7 +80,7 @@ func migrateRiver[T any](ctx context.Context, driver riverdriver.Driver[T], s *S
 		return fmt.Errorf("making the job migrator: %w", err)
 	}
 	var current int // an error means that there is no such table yet
-	err = s.w.QueryRowContext(ctx, "SELECT max(version) FROM river_migration WHERE line = 'main'").Scan(&current)
+	err = s.writer.QueryRowContext(ctx, "SELECT max(version) FROM river_migration WHERE line = 'main'").Scan(&current)
 	if err == nil && current >= len(m.AllVersions()) {
 		return nil
 	}

@@ -49,7 +49,10 @@ type Config struct {
 type Store struct {
 	engine     string
 	dir        string
-	w, r       *sql.DB // SQLite: one writer, some readers; PostgreSQL: the same
+	writer     *sql.DB // one connection on SQLite
+	reader     *sql.DB // the same on PostgreSQL
+	w, r       conn    // what statements outside of transactions run on
+	liteWriter *liteDB // w on SQLite
 	pool       *pgxpool.Pool
 	vault      *vault
 	serverLock *os.File
@@ -98,16 +101,18 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config) error {
 	}
 	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: pragmas}).String()
 	var err error
-	if s.w, err = sql.Open("sqlite", dsn); err != nil {
+	if s.writer, err = sql.Open("sqlite", dsn); err != nil {
 		return fmt.Errorf("opening the database: %w", err)
 	}
-	s.w.SetMaxOpenConns(1)
-	if s.r, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
+	s.writer.SetMaxOpenConns(1)
+	if s.reader, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("opening the database: %w", err)
 	}
-	s.r.SetMaxOpenConns(4)
-	s.r.SetMaxIdleConns(4)
-	if err := s.w.PingContext(ctx); err != nil {
+	s.reader.SetMaxOpenConns(4)
+	s.reader.SetMaxIdleConns(4)
+	s.liteWriter = &liteDB{db: s.writer}
+	s.w, s.r = s.liteWriter, &liteDB{db: s.reader}
+	if err := s.writer.PingContext(ctx); err != nil {
 		return fmt.Errorf("opening the database: %w", err)
 	}
 	return nil
@@ -134,9 +139,9 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return fmt.Errorf("connecting to PostgreSQL: %w", err)
 	}
-	s.w = stdlib.OpenDBFromPool(s.pool)
-	s.w.SetMaxIdleConns(0)
-	s.r = s.w
+	s.writer = stdlib.OpenDBFromPool(s.pool)
+	s.writer.SetMaxIdleConns(0)
+	s.reader, s.w, s.r = s.writer, s.writer, s.writer
 	if err := s.pool.Ping(ctx); err != nil {
 		return fmt.Errorf("connecting to PostgreSQL: %w", err)
 	}
@@ -146,11 +151,11 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
 // Close ends every connection and frees the data folder.
 func (s *Store) Close() error {
 	var errs []error
-	if s.r != nil && s.r != s.w {
-		errs = append(errs, s.r.Close())
+	if s.reader != nil && s.reader != s.writer {
+		errs = append(errs, s.reader.Close())
 	}
-	if s.w != nil {
-		errs = append(errs, s.w.Close())
+	if s.writer != nil {
+		errs = append(errs, s.writer.Close())
 	}
 	if s.pool != nil {
 		s.pool.Close()
@@ -165,7 +170,7 @@ func (s *Store) Close() error {
 // Ping checks that the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	if err := s.r.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+	if err := s.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		return fmt.Errorf("asking the database: %w", err)
 	}
 	return nil
@@ -175,7 +180,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Engine() string { return s.engine }
 
 // Writer is the connection pool that River gets on SQLite.
-func (s *Store) Writer() *sql.DB { return s.w }
+func (s *Store) Writer() *sql.DB { return s.writer }
 
 // Pool is the connection pool that River gets on PostgreSQL; nil on SQLite.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -38,12 +38,14 @@ func (tx *Tx) PostgreSQL() pgx.Tx { return tx.pg }
 // InTx runs fn in one transaction, committed when fn returns nil.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if s.pool == nil {
-		lite, err := s.w.BeginTx(ctx, nil)
+		lite, err := s.writer.BeginTx(ctx, nil)
 		if err != nil {
 			return fmt.Errorf("beginning a transaction: %w", err)
 		}
+		q := &liteTx{tx: lite, known: s.liteWriter}
+		defer q.learn()       // last, when the connection is free again
 		defer lite.Rollback() //nolint:errcheck // no effect after Commit
-		if err := fn(&Tx{q: lite, s: s, lite: lite}); err != nil {
+		if err := fn(&Tx{q: q, s: s, lite: lite}); err != nil {
 			return err
 		}
 		if err := lite.Commit(); err != nil {
@@ -53,7 +55,7 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	// One pinned connection carries both database/sql for our rows and the
 	// pgx.Tx that River wants.
-	c, err := s.w.Conn(ctx)
+	c, err := s.writer.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("taking a connection: %w", err)
 	}
@@ -79,54 +81,105 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	return nil
 }
 
-// values writes the rows of a VALUES list, "($1,$2),($3,$4)", with casts in
-// the first row so that PostgreSQL knows the types.
-func values(rows int, types ...string) string {
-	return valuesFrom(1, rows, types...)
+// bulk is a statement over many rows at once. Its text holds {rows} where the
+// rows belong, as in "INSERT INTO t (a, b) {rows}" or "WITH v (v_a, v_b) AS
+// ({rows}) UPDATE …". PostgreSQL gets the columns as arrays, in one round
+// trip; SQLite, which is in this process, runs one prepared statement for each
+// row. So both know only one text for any number of rows.
+type bulk struct {
+	text  string
+	types string // one letter for each column: t(ext), i(nteger), b(ytes)
 }
 
-func valuesFrom(first, rows int, types ...string) string {
-	var b strings.Builder
-	b.Grow(rows * len(types) * 8)
-	n := first
-	for r := range rows {
-		if r > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('(')
-		for i, t := range types {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			if r == 0 && t != "" {
-				b.WriteString("CAST($" + strconv.Itoa(n) + " AS " + t + ")")
-			} else {
-				b.WriteString("$" + strconv.Itoa(n))
-			}
-			n++
-		}
-		b.WriteByte(')')
+func (b bulk) postgres() string {
+	names := map[rune]string{'t': "TEXT", 'i': "BIGINT", 'b': "BYTEA"}
+	var list []string
+	for i, t := range b.types {
+		list = append(list, fmt.Sprintf("CAST($%d AS %s[])", i+1, names[t]))
 	}
-	return b.String()
+	return strings.Replace(b.text, "{rows}", "SELECT * FROM unnest("+strings.Join(list, ", ")+")", 1)
 }
 
-// list writes "($first,…)" for n arguments.
-func list(first, n int) string {
-	var b strings.Builder
-	for i := range n {
-		b.WriteByte("(,"[min(i, 1)])
-		b.WriteString("$" + strconv.Itoa(first+i))
+func (b bulk) sqlite() string {
+	var list []string
+	for i := range b.types {
+		list = append(list, fmt.Sprintf("$%d", i+1))
 	}
-	b.WriteByte(')')
-	return b.String()
+	return strings.Replace(b.text, "{rows}", "VALUES ("+strings.Join(list, ", ")+")", 1)
 }
 
-func anys[T any](in []T) []any {
-	out := make([]any, len(in))
-	for i, v := range in {
-		out[i] = v
+// arrays turns rows into columns.
+func (b bulk) arrays(rows [][]any) []any {
+	args := make([]any, len(b.types))
+	for i, t := range b.types {
+		switch t {
+		case 't':
+			args[i] = column[string](rows, i)
+		case 'i':
+			args[i] = column[int64](rows, i)
+		case 'b':
+			args[i] = column[[]byte](rows, i)
+		}
+	}
+	return args
+}
+
+func column[T any](rows [][]any, i int) []T {
+	out := make([]T, len(rows))
+	for r, row := range rows {
+		out[r] = row[i].(T)
 	}
 	return out
+}
+
+// exec runs the statement over the rows.
+func (b bulk) exec(ctx context.Context, s *Store, q conn, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if s.pool != nil {
+		_, err := q.ExecContext(ctx, b.postgres(), b.arrays(rows)...)
+		return err
+	}
+	text := b.sqlite()
+	for _, row := range rows {
+		if _, err := q.ExecContext(ctx, text, row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queryBulk runs a statement that returns something for each row it finds.
+func queryBulk[T any](ctx context.Context, s *Store, q conn, b bulk, rows [][]any, scan func(scanner) (T, error)) ([]T, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	if s.pool != nil {
+		found, err := q.QueryContext(ctx, b.postgres(), b.arrays(rows)...)
+		return collect(found, err, scan)
+	}
+	var out []T
+	text := b.sqlite()
+	for _, row := range rows {
+		found, err := q.QueryContext(ctx, text, row...)
+		more, err := collect(found, err, scan)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	return out, nil
+}
+
+// column1 makes rows of one column, each value once, in order.
+func column1(values []string) [][]any {
+	values = slices.Compact(slices.Sorted(slices.Values(values)))
+	rows := make([][]any, len(values))
+	for i, v := range values {
+		rows[i] = []any{v}
+	}
+	return rows
 }
 
 // scanner is a row.
