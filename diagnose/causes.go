@@ -144,6 +144,7 @@ var causes = []cause{
 	{"meta_beyond_size_limit", onMeta, nil, false},
 
 	{"proof_removed", onAll, proofRemoved, false},
+	{"dns_not_published", onDNS, notPublished, false},
 	{"dns_delegation_changing", onDNS, delegationChanging, false},
 	{"dns_delegation_changing", onDNS, delegationDiffers, true},
 	{"domain_on_public_suffix_service", onDNS, suffixService, false},

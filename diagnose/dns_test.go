@@ -146,6 +146,11 @@ func TestCausesOfNames(t *testing.T) {
 		{name: "wildcard_right_cname", method: cname, want: "dns_wildcard_answers", mortal: true, cause: func(b *bench) {
 			b.zone().Add("*", "CNAME", b.value()+".")
 		}},
+		{name: "not_published", method: txt, want: "dns_not_published", cause: func(b *bench) { b.claim.SerialBefore = b.zone().Serial() }},
+		{name: "published_something_else", method: txt, want: "dns_record_missing", cause: func(b *bench) {
+			b.claim.SerialBefore = b.zone().Serial()
+			b.zone().Add("www", "A", "45.1.2.3")
+		}},
 		{name: "removed", method: txt, want: "proof_removed", cause: func(b *bench) {
 			b.claim.VerifiedBefore = time.Now().AddDate(0, 0, -20)
 		}},

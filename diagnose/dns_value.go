@@ -2,9 +2,12 @@ package diagnose
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	miekg "github.com/miekg/dns"
 
+	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/problem"
 	"github.com/zonehold/zonehold/verify"
@@ -91,6 +94,20 @@ func sameContent(a, b []dns.Record) bool {
 	return true
 }
 
+// notPublished: the zone is still the one of the time when the claim was made
+// (cause F11).
+func notPublished(_ context.Context, s *scene) *verify.Finding {
+	if s.claim.SerialBefore == 0 || !s.missed() || s.result.Outcome != zonehold.OutcomeAbsent {
+		return nil
+	}
+	for _, sa := range s.firstHop().Usable() {
+		if sa.SOA == nil || sa.SOA.Serial != s.claim.SerialBefore {
+			return nil
+		}
+	}
+	return s.find("dns_not_published", problem.FactCount, strconv.FormatUint(uint64(s.claim.SerialBefore), 10))
+}
+
 // proofRemoved tells a proof that was there before from one that never was
 // (cause F45).
 func proofRemoved(_ context.Context, s *scene) *verify.Finding {
@@ -98,8 +115,8 @@ func proofRemoved(_ context.Context, s *scene) *verify.Finding {
 		return nil
 	}
 	switch s.result.Outcome {
-	case "absent", "mismatch":
-		return s.find("proof_removed", problem.FactOldDate, s.claim.VerifiedBefore.UTC().Format("2006-01-02"), problem.FactName, s.place())
+	case zonehold.OutcomeAbsent, zonehold.OutcomeMismatch:
+		return s.find("proof_removed", problem.FactOldDate, s.claim.VerifiedBefore.UTC().Format(time.DateOnly), problem.FactName, s.place())
 	}
 	return nil
 }

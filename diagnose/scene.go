@@ -360,8 +360,11 @@ func (s *scene) cachedNotes(ctx context.Context) []verify.Finding {
 	defer cancel()
 	var until time.Duration
 	negative := false
-	var old string
+	var old, bogus string
 	for _, a := range s.kit.DNS.Cached(ctx, s.ch.Record.Name, qtype) {
+		if a.RCode == miekg.RcodeServerFailure && strings.Contains(strings.ToUpper(a.EDE), "DNSSEC") {
+			bogus = a.EDE
+		}
 		if a.Err != nil || a.RCode != miekg.RcodeSuccess && a.RCode != miekg.RcodeNameError {
 			continue
 		}
@@ -387,6 +390,8 @@ func (s *scene) cachedNotes(ctx context.Context) []verify.Finding {
 	}
 	end := time.Now().Add(until).UTC().Format("2006-01-02 15:04 MST")
 	switch {
+	case bogus != "":
+		return []verify.Finding{*s.find("dnssec_bogus", problem.FactDetail, "public resolvers refuse the answer: "+bogus)}
 	case old != "":
 		return []verify.Finding{*s.find("dns_cached_old_value", problem.FactGot, old, problem.FactUntil, end)}
 	case negative:

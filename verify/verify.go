@@ -24,6 +24,7 @@ type Claim struct {
 	// What is known from before, for a better explanation. None of it changes
 	// a verdict.
 	VerifiedBefore time.Time           // when this claim was last proved by the method; zero: never
+	SerialBefore   uint32              // of the zone when the claim was made; 0: unknown
 	FormerServers  []string            // name servers that served the zone earlier, or that the person named
 	Siblings       []zonehold.Hostname // other names of the same account, where a record may have landed
 }

@@ -1,0 +1,98 @@
+package verify
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/problem"
+)
+
+// TestPolicy feeds sets of answers to both policies. A letter is one address:
+// y has the proof, n lacks it, t is silent, r refuses, f is forbidden, - cannot
+// be reached from here; letters of one server stand together.
+func TestPolicy(t *testing.T) {
+	answer := func(servers ...string) *dns.Answer {
+		a := &dns.Answer{Zone: &dns.Zone{Name: "example.com"}}
+		for i, s := range servers {
+			for j, c := range s {
+				sa := dns.ServerAnswer{Server: string(rune('a'+i)) + ".example.net", Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{45, 0, byte(i), byte(j)}), 53)}
+				switch c {
+				case 'y':
+					sa.Status, sa.Kind = dns.StatusOK, dns.KindData
+				case 'n':
+					sa.Status, sa.Kind = dns.StatusOK, dns.KindNXDomain
+				case 't':
+					sa.Status = dns.StatusTimeout
+				case 'r':
+					sa.Status = dns.StatusRefused
+				case 'f':
+					sa.Status = dns.StatusForbidden
+				case '-':
+					sa.Status = dns.StatusNoRoute
+				}
+				a.Servers = append(a.Servers, sa)
+			}
+		}
+		return a
+	}
+	const (
+		yes   = zonehold.OutcomeVerified
+		no    = zonehold.OutcomeAbsent
+		maybe = zonehold.OutcomeInconclusive
+	)
+	tests := []struct {
+		servers       []string
+		all, majority zonehold.Outcome
+		code          problem.Code // of an undecided one under "all"
+	}{
+		{[]string{"y", "y"}, yes, yes, ""},
+		{[]string{"n", "n"}, no, no, ""},
+		{[]string{"y", "n"}, maybe, maybe, "dns_nameservers_disagree"},
+		{[]string{"y", "y", "n"}, maybe, yes, "dns_nameservers_disagree"},
+		{[]string{"n", "n", "y"}, maybe, no, "dns_nameservers_disagree"},
+		{[]string{"y", "t"}, maybe, maybe, "dns_timeout"},
+		{[]string{"y", "t", "t", "t"}, maybe, maybe, "dns_timeout"},
+		{[]string{"n", "t"}, maybe, maybe, "dns_timeout"},
+		{[]string{"y", "y", "t"}, maybe, yes, "dns_timeout"},
+		{[]string{"y", "r"}, maybe, maybe, "dns_lame_delegation"},
+		{[]string{"y", "y", "r"}, maybe, yes, "dns_lame_delegation"},
+		{[]string{"r", "t"}, maybe, maybe, "dns_lame_delegation"},
+		{[]string{"yt", "y"}, yes, yes, ""},
+		{[]string{"y-", "y"}, yes, yes, ""},
+		{[]string{"y", "-"}, yes, yes, ""},
+		{[]string{"-", "-"}, maybe, maybe, "verifier_fault"},
+		{[]string{"yn", "y"}, maybe, maybe, "dns_nameservers_disagree"},
+		{[]string{"yn", "y", "y"}, maybe, yes, "dns_nameservers_disagree"},
+		{[]string{"nt", "n-"}, no, no, ""},
+		{[]string{"y", "f"}, maybe, maybe, "dns_lame_delegation"},
+		{nil, maybe, maybe, "verifier_fault"},
+	}
+	for _, tt := range tests {
+		a := answer(tt.servers...)
+		c := count(a, func(sa *dns.ServerAnswer) bool { return sa.Kind == dns.KindData })
+		for policy, want := range map[NameserverPolicy]zonehold.Outcome{"": tt.all, NameserversAll: tt.all, NameserversMajority: tt.majority} {
+			got := maybe
+			switch {
+			case c.proved(policy):
+				got = yes
+			case c.missing(policy):
+				got = no
+			}
+			if got != want {
+				t.Errorf("%v under %q: %s, want %s", tt.servers, policy, got, want)
+			}
+		}
+		if tt.all == maybe {
+			if _, f := undecided(a, &c, problem.Facts{}); f.Code != tt.code {
+				t.Errorf("%v: %s, want %s", tt.servers, f.Code, tt.code)
+			}
+		}
+	}
+	a := answer("f", "f")
+	c := count(a, func(*dns.ServerAnswer) bool { return false })
+	if out, _ := undecided(a, &c, problem.Facts{}); out != zonehold.OutcomeRefused {
+		t.Errorf("only forbidden servers: %s, want refused", out)
+	}
+}
