@@ -126,6 +126,10 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 				(*rest).ServeHTTP(w, r)
 				return
 			}
+			if !s.cfg.Has(config.RoleAPI) {
+				http.Error(w, "this process has not the role api", http.StatusNotFound)
+				return
+			}
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "starting", http.StatusServiceUnavailable)
 		}
@@ -136,8 +140,11 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 // path decides, so that no mux cleans or redirects what a dialect must see as
 // it was sent.
 func (s *server) apis() http.Handler {
-	native := httpapi.New(httpapi.Config{Service: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log})
-	yandex := webmaster.New(webmaster.Config{Service: s.app, Auth: s.auth, Log: s.log})
+	native := httpapi.New(httpapi.Config{
+		Service: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
+		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
+	})
+	yandex := webmaster.New(webmaster.Config{Service: s.app, Auth: s.auth, Log: s.log, RequestsPerMinute: s.cfg.ReadsPerMinute})
 	roots := map[string]http.Handler{}
 	for _, p := range webmaster.Patterns() {
 		roots[strings.Trim(p, "/")] = yandex
@@ -150,6 +157,14 @@ func (s *server) apis() http.Handler {
 		}
 		native.ServeHTTP(w, r)
 	})
+}
+
+// rateLimit turns the setting, in which 0 means no limit, into the handler's.
+func rateLimit(perMinute int) int {
+	if perMinute == 0 {
+		return -1
+	}
+	return perMinute
 }
 
 // url is the base URL of the listener.
