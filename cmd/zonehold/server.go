@@ -93,12 +93,13 @@ func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *
 	if err := s.app.Start(ctx); err != nil {
 		return nil, fmt.Errorf("starting the workers: %w", err)
 	}
-	s.ready.Add("database", s.store.Ping)
-	s.ready.Add("jobs", s.app.Healthy)
 	if cfg.Has(config.RoleAPI) {
 		rest := s.apis()
 		s.rest.Store(&rest)
 	}
+	// Not before everything is served.
+	s.ready.Add("database", s.store.Ping)
+	s.ready.Add("jobs", s.app.Healthy)
 	return s, nil
 }
 
