@@ -222,7 +222,7 @@ func (x *exchange) lastRound(ctx context.Context) (*message, error) {
 			results[1] = nil
 			if t.err == nil {
 				plain = &t
-				timer := time.NewTimer(max(100*time.Millisecond, 2*t.way.a.RTT))
+				timer := time.NewTimer(max(wait/4, 2*t.way.a.RTT))
 				defer timer.Stop()
 				grace = timer.C
 				continue
