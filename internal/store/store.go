@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,10 +144,24 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
 	s.writer.SetMaxIdleConns(0)
 	s.reader, s.w, s.r = s.writer, s.writer, s.writer
 	if err := s.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("connecting to PostgreSQL: %w", err)
+		return fmt.Errorf("connecting to PostgreSQL: %w", &connectError{err})
 	}
 	return nil
 }
+
+// connectError is an error of pgx, which has a line for each try, on one line.
+type connectError struct{ err error }
+
+func (e *connectError) Error() string {
+	head, tries, _ := strings.Cut(e.err.Error(), "\n")
+	lines := strings.Split(tries, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.TrimSpace(head + " " + strings.Join(slices.Compact(lines), "; "))
+}
+
+func (e *connectError) Unwrap() error { return e.err }
 
 // Close ends every connection and frees the data folder.
 func (s *Store) Close() error {
