@@ -32,11 +32,15 @@ func (a *App) StartAttempt(ctx context.Context, actor zonehold.Actor, ref string
 	default:
 		return nil, invalid("trigger", "A check by hand has the trigger create, request or page.")
 	}
-	d, err := a.find(ctx, actor.Account.ID, ref)
-	if err != nil {
-		return nil, err
+	id := ref
+	if !zonehold.ValidID(zonehold.PrefixDomain, ref) {
+		d, err := a.find(ctx, actor.Account.ID, ref)
+		if err != nil {
+			return nil, err
+		}
+		id = d.ID
 	}
-	s := newStart(d, method, trigger)
+	s := newStart(actor.Account.ID, id, method, trigger)
 	if err := a.launch(ctx, s); err != nil {
 		return nil, err
 	}
@@ -85,19 +89,15 @@ func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) 
 	}
 	always := context.WithoutCancel(ctx)
 	// Another process may run it: look now and then, at first more often.
-	poll := time.NewTimer(a.timing.poll / 8)
-	defer poll.Stop()
 	next := a.timing.poll / 8
-	for waiting := true; waiting; {
+	poll := time.NewTimer(next)
+	defer poll.Stop()
+	for waiting := true; ; {
 		rang, stop := a.wake.listen(id)
-		state, err := a.store.AttemptState(always, actor.Account.ID, id)
-		if err != nil {
+		at, err := a.store.Attempt(always, actor.Account.ID, id)
+		if err != nil || at.State.Finished() || !waiting {
 			stop()
-			return nil, a.ours(ctx, "attempt", err)
-		}
-		if state.Finished() {
-			stop()
-			break
+			return attemptView(at), a.ours(ctx, "attempt", err)
 		}
 		select {
 		case <-rang:
@@ -111,11 +111,6 @@ func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) 
 		}
 		stop()
 	}
-	at, err := a.store.Attempt(always, actor.Account.ID, id)
-	if err != nil {
-		return nil, a.ours(ctx, "attempt", err)
-	}
-	return attemptView(at), nil
 }
 
 const attemptsOrder = "-attempts"
@@ -180,15 +175,19 @@ type start struct {
 	err     error         // why this one cannot start
 }
 
-func newStart(d *store.Domain, method zonehold.Method, trigger zonehold.Trigger) *start {
-	target, ok := d.Hostname.Registrable()
-	if !ok {
-		target = string(d.Hostname)
-	}
+func newStart(accountID, domainID string, method zonehold.Method, trigger zonehold.Trigger) *start {
 	return &start{attempt: &store.Attempt{
-		Attempt:   zonehold.Attempt{ID: zonehold.NewID(zonehold.PrefixAttempt), DomainID: d.ID, Method: method, Trigger: trigger},
-		AccountID: d.AccountID, Registrable: target, Requested: method,
+		Attempt:   zonehold.Attempt{ID: zonehold.NewID(zonehold.PrefixAttempt), DomainID: domainID, Method: method, Trigger: trigger},
+		AccountID: accountID, Requested: method,
 	}}
+}
+
+// target is the name whose budget a check uses.
+func target(name zonehold.Hostname) string {
+	if registrable, ok := name.Registrable(); ok {
+		return registrable
+	}
+	return string(name)
 }
 
 // commitStarts writes attempts and their jobs.
@@ -215,10 +214,11 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 		for _, s := range starts {
 			d, at := domains[s.attempt.DomainID], s.attempt
 			s.domain, s.err = d, nil
-			if d == nil || !d.DeletedAt.IsZero() {
+			if d == nil || !d.DeletedAt.IsZero() || d.AccountID != at.AccountID {
 				s.err = notFound("domain")
 				continue
 			}
+			at.Registrable = target(d.Hostname)
 			if other := under[d.ID]; other != nil {
 				s.err = &Error{Kind: KindConflict, Attempt: attemptView(other), Message: "A check of this domain is under way. Wait for its end."}
 				continue

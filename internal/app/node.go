@@ -275,7 +275,7 @@ func (a *App) sweep(ctx context.Context) error {
 			n := min(len(due), maxBatch)
 			batch := make([]*start, n)
 			for i, d := range due[:n] {
-				batch[i] = newStart(d, d.Method, zonehold.TriggerSchedule)
+				batch[i] = newStart(d.AccountID, d.ID, d.Method, zonehold.TriggerSchedule)
 			}
 			due = due[n:]
 			if err := a.commitStarts(ctx, batch); err != nil {

@@ -179,22 +179,14 @@ func TestGroupCommitIsolatesFailures(t *testing.T) {
 		wait(t, a, who, at.ID)
 		// In one transaction: one that runs, one that is gone, one whose
 		// account does not exist (which fails the whole transaction).
-		d, err := s.DomainByID(t.Context(), who.Account.ID, good.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
 		d2 := create(t, a, who, "second.example")
 		gone := create(t, a, who, "gone.example")
 		if err := a.DeleteDomain(t.Context(), who, gone.ID, 0); err != nil {
 			t.Fatal(err)
 		}
-		row2, err := s.DomainByID(t.Context(), who.Account.ID, d2.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bad := newStart(row2, "", zonehold.TriggerRequest)
+		bad := newStart(who.Account.ID, d2.ID, "", zonehold.TriggerRequest)
 		bad.attempt.ID = at.ID // taken: the insert fails
-		calls := []*start{newStart(d, "", zonehold.TriggerRequest), bad, {attempt: &store.Attempt{Attempt: zonehold.Attempt{DomainID: gone.ID}}}}
+		calls := []*start{newStart(who.Account.ID, good.ID, "", zonehold.TriggerRequest), bad, {attempt: &store.Attempt{Attempt: zonehold.Attempt{DomainID: gone.ID}}}}
 		if err := a.commitStarts(t.Context(), calls); err == nil {
 			t.Fatal("the shared transaction was meant to fail")
 		}

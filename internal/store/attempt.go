@@ -89,13 +89,6 @@ func (s *Store) Attempt(ctx context.Context, accountID, id string) (*Attempt, er
 	return a, missing("finding an attempt", err)
 }
 
-// AttemptState reads only the state, for waiting.
-func (s *Store) AttemptState(ctx context.Context, accountID, id string) (state zonehold.AttemptState, err error) {
-	err = s.r.QueryRowContext(ctx, "SELECT state FROM attempts WHERE id = $1 AND account_id = $2",
-		Text(id), accountID).Scan(&state)
-	return state, missing("finding an attempt", err)
-}
-
 // AttemptsByID reads attempts without their steps.
 func (s *Store) AttemptsByID(ctx context.Context, ids []string) (map[string]*Attempt, error) {
 	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + attemptColumnsShort +

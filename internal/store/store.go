@@ -114,7 +114,7 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config) error {
 	s.liteWriter = &liteDB{db: s.writer}
 	s.w, s.r = s.liteWriter, &liteDB{db: s.reader}
 	if err := s.writer.PingContext(ctx); err != nil {
-		return fmt.Errorf("opening the database: %w", err)
+		return fmt.Errorf("opening %s: %w", file, err)
 	}
 	return nil
 }
