@@ -27,8 +27,7 @@ func (c *cli) withAuth(ctx context.Context, fn func(ctx context.Context, a *auth
 	defer cancel()
 	s, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, SecretKey: cfg.SecretKey, MaxConns: 2})
 	if err != nil {
-		return &exitError{code: exitError_, name: "database_unavailable", message: err.Error(),
-			hints: []string{"the data are at data_dir or database_url; see: zonehold config show --origin"}}
+		return databaseError(err)
 	}
 	a := auth.New(s)
 	err = fn(ctx, a)
@@ -45,6 +44,11 @@ func (c *cli) withAuth(ctx context.Context, fn func(ctx context.Context, a *auth
 		return &exitError{code: exitNotFound, name: "not_found", message: err.Error()}
 	}
 	return err
+}
+
+func databaseError(err error) error {
+	return &exitError{code: exitError_, name: "database_unavailable", message: err.Error(),
+		hints: []string{"the data are at data_dir or database_url; see: zonehold config show --origin"}}
 }
 
 type accountJSON struct {

@@ -71,10 +71,10 @@ func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *
 	}()
 	s.store, err = store.Open(ctx, store.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, SecretKey: cfg.SecretKey})
 	if err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
+		return nil, databaseError(err)
 	}
 	if err := s.store.Lock(); err != nil {
-		return nil, err
+		return nil, databaseError(err)
 	}
 	s.auth = auth.New(s.store)
 	s.app, err = app.New(app.Config{
