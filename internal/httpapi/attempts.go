@@ -46,7 +46,7 @@ func (s *server) attemptCalls(h huma.API) {
 		id: "start-attempt", method: http.MethodPost, path: "/v1/domains/{ref}/attempts", tag: "Attempts", summary: "Check a domain",
 		doc:     "Starts a check. The reply is 200 when it ended within wait, else 202 with its place in Location. A check that says no is a 200 with its outcome.",
 		rules:   rules{scope: zonehold.ScopeChecksRun, bucket: checks},
-		replies: map[int]any{200: api.Attempt{}, 202: api.Attempt{}}, errors: []int{404, 409, 413, 415, 422},
+		replies: map[int]any{200: api.Attempt{}, 202: api.Attempt{}}, located: true, errors: []int{404, 408, 409, 413, 415, 422},
 	}, s.startAttempt)
 	register(s, h, call{
 		id: "list-attempts", method: http.MethodGet, path: "/v1/domains/{ref}/attempts", tag: "Attempts", summary: "List the checks of a domain",

@@ -98,7 +98,7 @@ func fetch(b *testing.B, url, token string) []byte {
 	return body
 }
 
-const connections = 16
+const connections = 64
 
 // burst sends n requests over that many connections.
 func burst(b *testing.B, url, token string, n int) {

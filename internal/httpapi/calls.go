@@ -20,6 +20,8 @@ type call struct {
 	replies          map[int]any // a value of the type of the body; nil: none
 	errors           []int
 	streams          bool // 200 may also be an event stream
+	versioned        bool // has an ETag with the version of a domain
+	located          bool // has a Location
 }
 
 // reply is what a use case answers.
@@ -47,6 +49,12 @@ func register[I any](s *server, h huma.API, c call, run func(ctx context.Context
 		Metadata: map[string]any{rulesKey: c.rules}, MaxBodyBytes: maxBody + 1, BodyReadTimeout: -1,
 		Responses: map[string]*huma.Response{}, RejectUnknownQueryParameters: true,
 	}
+	if c.method == http.MethodPost && !c.rules.secret {
+		op.Parameters = append(op.Parameters, headerParam("Idempotency-Key", "A key of your own; the same request with it gets the same reply for 24 hours."))
+	}
+	if _, ok := c.replies[http.StatusNotModified]; ok {
+		op.Parameters = append(op.Parameters, headerParam("If-None-Match", "ETag of the last reply; 304 if nothing changed."))
+	}
 	schemas := h.OpenAPI().Components.Schemas
 	for status, body := range c.replies {
 		if op.DefaultStatus == 0 || status < op.DefaultStatus {
@@ -59,6 +67,7 @@ func register[I any](s *server, h huma.API, c call, run func(ctx context.Context
 		if c.streams {
 			r.Content["text/event-stream"] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 		}
+		r.Headers = replyHeaders(c, status)
 		op.Responses[strconv.Itoa(status)] = r
 	}
 	if !c.rules.public {
@@ -80,6 +89,28 @@ func register[I any](s *server, h huma.API, c call, run func(ctx context.Context
 			s.write(w, r, rep)
 		}}, nil
 	})
+}
+
+func headerParam(name, doc string) *huma.Param {
+	return &huma.Param{Name: name, In: "header", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+}
+
+// replyHeaders documents the headers of a good reply.
+func replyHeaders(c call, status int) map[string]*huma.Param {
+	out := map[string]*huma.Param{}
+	add := func(name, doc string) {
+		out[name] = &huma.Header{Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	if _, conditional := c.replies[http.StatusNotModified]; c.versioned || conditional {
+		add("ETag", "For If-None-Match, and on domains for If-Match.")
+	}
+	if c.located {
+		add("Location", "Path of what the reply is about.")
+	}
+	if status == http.StatusAccepted {
+		add("Retry-After", "Seconds until it is worth asking again.")
+	}
+	return out
 }
 
 // write sends a reply.

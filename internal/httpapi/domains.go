@@ -51,8 +51,8 @@ func (s *server) domainCalls(h huma.API) {
 		id: "create-domain", method: http.MethodPost, path: "/v1/domains", tag: "Domains", summary: "Claim a domain",
 		doc:     "Claims a hostname for the account. A hostname that the account already has is returned with 200.",
 		rules:   rules{scope: zonehold.ScopeDomainsWrite, bucket: writes},
-		replies: map[int]any{200: api.Domain{}, 201: api.Domain{}},
-		errors:  []int{409, 413, 415, 422},
+		replies: map[int]any{200: api.Domain{}, 201: api.Domain{}}, versioned: true, located: true,
+		errors: []int{408, 409, 413, 415, 422},
 	}, s.createDomain)
 	register(s, h, call{
 		id: "list-domains", method: http.MethodGet, path: "/v1/domains", tag: "Domains", summary: "List domains",
@@ -68,7 +68,7 @@ func (s *server) domainCalls(h huma.API) {
 		id: "update-domain", method: http.MethodPatch, path: "/v1/domains/{ref}", tag: "Domains", summary: "Change a domain",
 		doc:     "Changes the fields that are given; null clears one.",
 		rules:   rules{scope: zonehold.ScopeDomainsWrite, bucket: writes},
-		replies: map[int]any{200: api.Domain{}}, errors: []int{404, 409, 412, 413, 415, 422},
+		replies: map[int]any{200: api.Domain{}}, versioned: true, errors: []int{404, 408, 409, 412, 413, 415, 422},
 	}, s.updateDomain)
 	register(s, h, call{
 		id: "delete-domain", method: http.MethodDelete, path: "/v1/domains/{ref}", tag: "Domains", summary: "Give a domain up",

@@ -28,7 +28,7 @@ func (s *server) eventCalls(h huma.API) {
 		id: "list-events", method: http.MethodGet, path: "/v1/events", tag: "Events", summary: "What happened",
 		doc: "The account's events after a given one, oldest first. With Accept: text/event-stream the reply is a stream that goes on with new events; " +
 			"a client that was cut off sends Last-Event-ID and misses nothing. An idle stream carries a comment every 15 s.",
-		rules: rules{scope: zonehold.ScopeDomainsRead, bucket: reads}, replies: map[int]any{200: api.Page[api.Event]{}}, streams: true,
+		rules: rules{scope: zonehold.ScopeDomainsRead, bucket: reads}, replies: map[int]any{200: api.Page[api.Event]{}}, streams: true, errors: []int{404},
 	}, s.listEvents)
 }
 

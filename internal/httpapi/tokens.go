@@ -27,7 +27,7 @@ func (s *server) tokenCalls(h huma.API) {
 		id: "create-token", method: http.MethodPost, path: "/v1/tokens", tag: "Account", summary: "Make a token",
 		doc:   "The reply holds the secret, which is not kept and cannot be shown again. For the same reason the call takes no Idempotency-Key.",
 		rules: rules{scope: zonehold.ScopeAdmin, bucket: writes, secret: true}, replies: map[int]any{201: api.NewToken{}},
-		errors: []int{413, 415, 422},
+		errors: []int{408, 413, 415, 422},
 	}, s.createToken)
 	register(s, h, call{
 		id: "revoke-token", method: http.MethodDelete, path: "/v1/tokens/{id}", tag: "Account", summary: "Revoke a token",
