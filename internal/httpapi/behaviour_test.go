@@ -556,3 +556,53 @@ func TestRefusalTable(t *testing.T) {
 		}
 	}
 }
+
+// A read time-out of the server bounds requests, not replies: it must not end
+// waits and streams.
+func TestLongRepliesOutliveTheReadTimeout(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	b, src := newBench(), newStreamServer()
+	b.svc.events = src.read
+	b.svc.attempt = func(string) (*app.Attempt, error) { return attemptIn(zonehold.AttemptRunning), nil }
+	b.svc.start = func(string, zonehold.Method) (*app.Attempt, error) { return attemptIn(zonehold.AttemptQueued), nil }
+	b.svc.wait = func(ctx context.Context, id string) (*app.Attempt, error) {
+		select {
+		case <-time.After(3 * timeout):
+			return attemptIn(zonehold.AttemptDone), nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(b.server.serve))
+	srv.Config.ReadTimeout = timeout
+	srv.Start()
+	defer srv.Close()
+	for _, line := range []string{"GET /v1/attempts/" + checkID + "?wait=30s", "POST /v1/domains/example.com/attempts?wait=30s"} {
+		r := request(line, "", all)
+		r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", strings.TrimPrefix(srv.URL, "http://")
+		resp, err := srv.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || !strings.Contains(string(body), `"state":"done"`) {
+			t.Errorf("%s: %d %s %v", line, resp.StatusCode, body, err)
+		}
+	}
+	r := request("GET /v1/events", "", all, "Accept: text/event-stream")
+	r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", strings.TrimPrefix(srv.URL, "http://")
+	resp, err := srv.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	time.AfterFunc(3*timeout, func() { src.add(eventNumber(1)) })
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "id: ") {
+			return
+		}
+	}
+	t.Errorf("the stream ended without the event: %v", lines.Err())
+}
