@@ -23,6 +23,7 @@ const (
 	maxTime    = 5 * time.Second
 	maxQueries = 40
 	maxFetches = 8
+	maxOwn     = 5 // tokens looked up in our own data
 	// maxCached bounds the look at the caches after a "yes".
 	maxCached = 300 * time.Millisecond
 	// checkTime is for callers without a deadline.

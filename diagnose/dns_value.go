@@ -24,7 +24,11 @@ func valueLadder(ctx context.Context, s *scene) *verify.Finding {
 	var server string
 	var other func(context.Context, string) bool
 	if s.kit.OtherClaim != nil {
-		other = s.kit.OtherClaim
+		asked := 0
+		other = func(ctx context.Context, v string) bool {
+			asked++
+			return asked <= maxOwn && s.kit.OtherClaim(ctx, v)
+		}
 	}
 	seen := map[string]bool{}
 	for _, sa := range hop.Usable() {

@@ -175,7 +175,7 @@ func metaSwitchedOff(_ context.Context, s *scene) *verify.Finding {
 // metaByScript: the page is a shell that a script fills, or a script writes
 // the tag (cause F81).
 func metaByScript(_ context.Context, s *scene) *verify.Finding {
-	body, p := s.page()
+	_, p := s.page()
 	if p == nil || s.plain() != "meta_missing" {
 		return nil
 	}
@@ -184,7 +184,7 @@ func metaByScript(_ context.Context, s *scene) *verify.Finding {
 			return s.find("meta_needs_javascript", problem.FactProduct, "a script in the page holds the tag")
 		}
 	}
-	if product := shell(body); product != "" {
+	if product := shell(p.Doc); product != "" {
 		return s.find("meta_needs_javascript", problem.FactProduct, product)
 	}
 	return nil
@@ -198,9 +198,8 @@ var roots = map[string]string{
 
 // shell recognises a page without any text of its own: an empty element for a
 // framework, and scripts.
-func shell(body []byte) string {
-	doc, err := html.Parse(bytes.NewReader(body))
-	if err != nil {
+func shell(doc *html.Node) string {
+	if doc == nil {
 		return ""
 	}
 	product, scripts, text := "", 0, 0
@@ -313,7 +312,7 @@ func metaOtherToken(ctx context.Context, s *scene) *verify.Finding {
 		if t.Place != verify.PlaceHead || !s.named(t) || !zonehold.ValidToken(s.claim.Profile, c) || c == s.want.token {
 			continue
 		}
-		if asked++; asked > 5 {
+		if asked++; asked > maxOwn {
 			return nil
 		}
 		if s.kit.OtherClaim(ctx, c) {
@@ -371,12 +370,12 @@ func metaRedirected(_ context.Context, s *scene) *verify.Finding {
 
 // metaOtherPage looks at a few pages that the home page links to (cause F83).
 func metaOtherPage(ctx context.Context, s *scene) *verify.Finding {
-	body, p := s.page()
+	_, p := s.page()
 	if p == nil || s.plain() != "meta_missing" || len(s.rightTags()) > 0 {
 		return nil
 	}
 	f := s.answered()
-	for _, u := range s.links(f.URL(), body) {
+	for _, u := range links(f.URL(), p.Doc) {
 		got := s.fetch(ctx, "", s.claim.Request(u))
 		if s.right(got) {
 			return s.find("meta_on_other_page", problem.FactWhere, u)
@@ -387,13 +386,9 @@ func metaOtherPage(ctx context.Context, s *scene) *verify.Finding {
 
 // links are a few pages of the same host that the home page names, those of
 // other languages first.
-func (s *scene) links(base string, body []byte) []string {
+func links(base string, doc *html.Node) []string {
 	from, err := url.Parse(base)
-	if err != nil {
-		return nil
-	}
-	doc, err := html.Parse(bytes.NewReader(body))
-	if err != nil {
+	if err != nil || doc == nil {
 		return nil
 	}
 	var first, rest []string

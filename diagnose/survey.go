@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +28,10 @@ type Survey struct {
 	Delegated   bool          `json:"delegated"`
 	Zone        string        `json:"zone"`
 	Parent      string        `json:"parent"`
+	Signed      bool          `json:"signed"` // the zone publishes DNSSEC keys; they are not validated
 	Servers     []ServerState `json:"servers"`
 	DNSHost     *DNSHost      `json:"dns_host"`
+	Aliases     []string      `json:"aliases"` // the names that the name leads to, in order
 	Records     []RecordSet   `json:"records"`
 	Web         []WebState    `json:"web"`
 	Methods     []MethodState `json:"methods"`
@@ -78,12 +81,18 @@ type MethodState struct {
 // surveyTypes are the record types asked for, in the order they are shown.
 var surveyTypes = []uint16{miekg.TypeCNAME, miekg.TypeA, miekg.TypeAAAA, miekg.TypeMX, miekg.TypeTXT, miekg.TypeCAA}
 
-// Explore surveys a name. It never fails: what could not be learned is said.
+// surveyLimit bounds a survey whose ctx does not.
+const surveyLimit = 60 * time.Second
+
+// Explore surveys a name, for at most a minute. It never fails: what could not
+// be learned is said.
 func Explore(ctx context.Context, kit *verify.Kit, host zonehold.Hostname) Survey {
 	start := time.Now()
 	trace := &probe.Trace{}
-	ctx = probe.WithTrace(ctx, trace)
-	s := Survey{Hostname: string(host)}
+	ctx, cancel := context.WithTimeout(probe.WithTrace(ctx, trace), surveyLimit)
+	defer cancel()
+	s := Survey{Hostname: string(host), Servers: []ServerState{}, Aliases: []string{}, Records: []RecordSet{},
+		Web: []WebState{}, Methods: []MethodState{}, Remarks: []string{}}
 	if r, ok := host.Registrable(); ok {
 		s.Registrable = r
 	}
@@ -92,7 +101,9 @@ func Explore(ctx context.Context, kit *verify.Kit, host zonehold.Hostname) Surve
 		var wg sync.WaitGroup
 		wg.Go(func() { s.exploreRecords(ctx, kit) })
 		wg.Go(func() { s.exploreWeb(ctx, kit) })
+		wg.Go(func() { s.exploreKeys(ctx, kit) })
 		wg.Wait()
+		s.remarkWeb()
 	}
 	s.judgeMethods(ctx, kit, host)
 	s.Steps, s.Duration = trace.Steps(), time.Since(start)
@@ -144,8 +155,23 @@ func (s *Survey) exploreZone(ctx context.Context, kit *verify.Kit) {
 	if len(serials) > 1 {
 		s.remark("The name servers hold %d different versions of the zone; a change may still be on its way.", len(serials))
 	}
+	said := map[string]bool{}
 	for _, f := range answer.Failed() {
-		s.remark("%s does not answer for the zone (%s); until it does, checks are inconclusive.", f.Server, f.Status)
+		if !said[f.Server] {
+			said[f.Server] = true
+			s.remark("%s does not answer for the zone (%s); until it does, checks are inconclusive.", f.Server, strings.ReplaceAll(string(f.Status), "_", " "))
+		}
+	}
+}
+
+// exploreKeys looks for DNSSEC keys.
+func (s *Survey) exploreKeys(ctx context.Context, kit *verify.Kit) {
+	answer, err := kit.DNS.Ask(ctx, s.Zone, miekg.TypeDNSKEY)
+	if err != nil || answer == nil {
+		return
+	}
+	for _, sa := range answer.Usable() {
+		s.Signed = s.Signed || sa.Kind == dns.KindData
 	}
 }
 
@@ -194,23 +220,60 @@ func recordText(r dns.Record) string {
 func (s *Survey) exploreWeb(ctx context.Context, kit *verify.Kit) {
 	schemes := []string{"https", "http"}
 	found := make([][]WebState, len(schemes))
+	aliases := make([][]string, len(schemes))
 	var wg sync.WaitGroup
 	for i, scheme := range schemes {
 		wg.Go(func() {
 			url := kit.Web.URLFor(scheme, s.Hostname, 0, "/")
 			for _, f := range kit.Web.FetchEach(ctx, web.Request{URL: url, MaxBody: 64 << 10}) {
 				found[i] = append(found[i], webState(url, f))
+				if len(f.Hops) > 0 {
+					aliases[i] = f.Hops[0].Aliases
+				}
 			}
 		})
 	}
 	wg.Wait()
-	for _, f := range found {
+	for i, f := range found {
 		s.Web = append(s.Web, f...)
+		if len(s.Aliases) == 0 {
+			for _, name := range aliases[i] {
+				s.Aliases = append(s.Aliases, problem.Clean(name, 260))
+			}
+		}
+	}
+}
+
+// remarkWeb tells of addresses that fail beside others that answer.
+func (s *Survey) remarkWeb() {
+	good := false
+	var dead []string
+	for _, w := range s.Web {
+		switch {
+		case w.Error == "":
+			good = true
+		case w.Addr != "" && !slices.Contains(dead, w.Addr):
+			dead = append(dead, w.Addr)
+		}
+	}
+	for _, w := range s.Web { // an address that answers to one scheme is not dead
+		if i := slices.Index(dead, w.Addr); i >= 0 && w.Error == "" {
+			dead = slices.Delete(dead, i, i+1)
+		}
+	}
+	if good && len(dead) > 0 {
+		s.remark("The site does not answer at %s; visitors who are sent there do not reach it.", strings.Join(dead, ", "))
 	}
 }
 
 func webState(url string, f *web.Fetch) WebState {
 	st := WebState{URL: url, Status: f.Status}
+	if f.Err != nil {
+		st.Error = string(f.Err.Kind)
+	}
+	if len(f.Hops) == 0 {
+		return st
+	}
 	first, last := f.Hops[0], f.Hops[len(f.Hops)-1]
 	if first.Addr != (netip.Addr{}) {
 		st.Addr = first.Addr.String()
@@ -221,11 +284,8 @@ func webState(url string, f *web.Fetch) WebState {
 	if first.TLS != nil {
 		st.TLS = first.TLS.Version
 	}
-	if f.Err != nil {
-		st.Error = string(f.Err.Kind)
-		if f.Err.Addr.IsValid() {
-			st.Addr = f.Err.Addr.String()
-		}
+	if f.Err != nil && f.Err.Addr.IsValid() && st.Addr == "" {
+		st.Addr = f.Err.Addr.String()
 	}
 	return st
 }

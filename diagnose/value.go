@@ -28,7 +28,7 @@ type wanted struct {
 }
 
 func newWanted(kit *verify.Kit, c verify.Claim, ch zonehold.Challenge) wanted {
-	w := wanted{token: ch.Token, old: c.Old, profile: c.Profile, txt: verify.TXTValue{Profile: c.Profile, Token: ch.Token}}
+	w := wanted{token: ch.Token, old: c.Old, profile: c.Profile, txt: verify.NewTXTValue(c.Profile, ch.Token)}
 	switch {
 	case ch.Record != nil:
 		w.expected = ch.Record.Value

@@ -42,7 +42,7 @@ func (m dnsTXT) Check(ctx context.Context, kit *Kit, c Claim) Result {
 	if lookup != nil && len(lookup.Hops) > 0 {
 		r.Evidence.Lookups = []*dns.Lookup{lookup}
 	}
-	want := TXTValue{Profile: c.Profile, Token: ch.Token}
+	want := NewTXTValue(c.Profile, ch.Token)
 	r.judgeTXT(ctx, kit, ch, c, want, lookup, err)
 	if r.Outcome == zonehold.OutcomeVerified {
 		r.controlTXT(ctx, kit, ch, c, want, lookup.Hops[0])
@@ -360,10 +360,24 @@ const (
 )
 
 // TXTValue compares the values of TXT records with the one that proves a
-// claim.
+// claim. The zero value matches nothing.
 type TXTValue struct {
-	Profile zonehold.ProfileName
-	Token   string
+	token, line string
+	key         string // what stands before the token, lower case, without the separator
+	keyValue    bool
+	profile     zonehold.ProfileName
+}
+
+// NewTXTValue prepares the comparison. An unknown profile or an empty token
+// makes one that matches nothing.
+func NewTXTValue(profile zonehold.ProfileName, token string) TXTValue {
+	p, ok := zonehold.ProfileByName(profile)
+	if !ok || token == "" {
+		return TXTValue{}
+	}
+	w := TXTValue{token: token, line: p.TXTValue(token), keyValue: p.TXT.KeyValue, profile: profile}
+	w.key = strings.ToLower(strings.TrimRight(strings.TrimSuffix(w.line, token), " :="))
+	return w
 }
 
 // Matches compares in constant time. Outer white space, a byte order mark and
@@ -380,14 +394,10 @@ func (w TXTValue) Matches(value string) Match {
 }
 
 func (w TXTValue) equal(value string) bool {
-	p, ok := zonehold.ProfileByName(w.Profile)
-	if !ok || w.Token == "" {
+	if w.token == "" || len(value) < len(w.token) {
 		return false
 	}
-	if zonehold.EqualToken(value, p.TXTValue(w.Token)) {
-		return true
-	}
-	return p.TXT.KeyValue && zonehold.EqualToken(tokenOf(value), w.Token)
+	return zonehold.EqualToken(value, w.line) || w.keyValue && zonehold.EqualToken(tokenOf(value), w.token)
 }
 
 // tokenOf reads "token=<t>" or a bare "<t>", the form of RFC draft
@@ -418,18 +428,12 @@ func tokenOf(value string) string {
 // claim and however mangled: at the name of a site many other services leave
 // records.
 func (w TXTValue) sameFamily(value string) bool {
-	p, ok := zonehold.ProfileByName(w.Profile)
-	if !ok {
-		return false
+	if w.keyValue || w.token == "" {
+		return w.token != "" // the label is ours alone
 	}
-	if p.TXT.KeyValue {
-		return true // the label is ours alone
-	}
-	line := p.TXTValue(w.Token)
-	key := strings.ToLower(strings.TrimRight(strings.TrimSuffix(line, w.Token), " :="))
 	v := strings.ToLower(value)
-	return strings.Contains(v, key) || strings.Contains(v, strings.ToLower(w.Token)) ||
-		zonehold.ValidToken(w.Profile, TrimInvisible(value))
+	return strings.Contains(v, w.key) || strings.Contains(v, strings.ToLower(w.token)) ||
+		zonehold.ValidToken(w.profile, TrimInvisible(value))
 }
 
 // TrimInvisible cuts white space of every kind, byte order marks and

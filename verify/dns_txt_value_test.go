@@ -44,13 +44,13 @@ func TestTXTValue(t *testing.T) {
 		{"unknown", "token=" + tok, NoMatch},
 	}
 	for _, tt := range tests {
-		if got := (TXTValue{Profile: tt.profile, Token: tok}).Matches(tt.value); got != tt.want {
+		if got := NewTXTValue(tt.profile, tok).Matches(tt.value); got != tt.want {
 			t.Errorf("%s: Matches(%q) = %v, want %v", tt.profile, tt.value, got, tt.want)
 		}
 	}
 	for _, v := range []string{"", " ", "token=", "Probely=", "yandex-verification: "} {
 		for _, p := range zonehold.ProfileNames() {
-			if (TXTValue{Profile: p}).Matches(v) != NoMatch {
+			if NewTXTValue(p, "").Matches(v) != NoMatch {
 				t.Errorf("%s: an empty token matched %q", p, v)
 			}
 		}
@@ -63,7 +63,7 @@ func FuzzTXTValue(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
-		w := TXTValue{Profile: zonehold.ProfileZonehold, Token: tok}
+		w := NewTXTValue(zonehold.ProfileZonehold, tok)
 		if w.Matches(v) != NoMatch && !strings.Contains(v, tok) {
 			t.Errorf("%q proves a token that it does not hold", v)
 		}

@@ -3,8 +3,10 @@ package verify
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf16"
 
 	"golang.org/x/net/html"
@@ -57,15 +59,25 @@ type MetaPage struct {
 	Tags []MetaTag // in document order, at most maxMetaTags
 	// HeadEnded is false when the page stopped, or was cut, inside its head.
 	HeadEnded bool
+	// Doc is the tree of the page, or of its head alone if Err is set; nil if
+	// not even that could be read.
+	Doc *html.Node
 	// Err says why only the part of the page up to the end of its head was
-	// read: nesting beyond what any page needs.
+	// read: nesting, repetition or work beyond what any page needs.
 	Err error
 }
 
 const (
 	htmlSpace   = " \t\r\n\f"
 	maxMetaTags = 1000
-	bom         = "\xef\xbb\xbf"
+	// The parser takes quadratic time over some pages: it merges the attributes
+	// of every further html and body element into the first, and reopens
+	// formatting elements for every paragraph. No honest page comes near these
+	// limits.
+	maxParse   = time.Second
+	maxRoots   = 20 // start tags of html, and as many of body
+	parseChunk = 4096
+	bom        = "\xef\xbb\xbf"
 )
 
 // ParseMeta reads the meta elements of a page by the HTML5 rules (threat
@@ -76,21 +88,19 @@ func ParseMeta(ctx context.Context, page []byte) *MetaPage {
 	out := new(MetaPage)
 	lower := asciiLower(page)
 	out.HeadEnded = bytes.Contains(lower, []byte("</head")) || bytes.Contains(lower, []byte("<body"))
-	doc, err := html.Parse(&ctxReader{ctx: ctx, r: bytes.NewReader(page)})
-	if err != nil {
-		// The parser gives up on absurd nesting; such a body need not hide a
-		// good head.
-		out.Err = err
+	out.Doc, out.Err = parsePage(ctx, page, lower)
+	if out.Err != nil {
+		// An absurd body need not hide a good head.
 		end := bytes.Index(lower, []byte("</head"))
 		if end < 0 || ctx.Err() != nil {
 			return out
 		}
-		doc, err = html.Parse(&ctxReader{ctx: ctx, r: bytes.NewReader(page[:end])})
-		if err != nil {
+		var err error
+		if out.Doc, err = parsePage(ctx, page[:end], lower[:end]); err != nil {
 			return out
 		}
 	}
-	for n := range doc.Descendants() {
+	for n := range out.Doc.Descendants() {
 		if len(out.Tags) >= maxMetaTags {
 			break
 		}
@@ -118,6 +128,16 @@ func ParseMeta(ctx context.Context, page []byte) *MetaPage {
 		}
 	}
 	return out
+}
+
+// parsePage parses within the limits; lower is page in lower case.
+func parsePage(ctx context.Context, page, lower []byte) (*html.Node, error) {
+	if bytes.Count(lower, []byte("<html")) > maxRoots || bytes.Count(lower, []byte("<body")) > maxRoots {
+		return nil, errors.New("html: too many root elements")
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxParse)
+	defer cancel()
+	return html.Parse(&ctxReader{ctx: ctx, r: bytes.NewReader(page)})
 }
 
 // Head returns the contents of the tags of that name that count.
@@ -246,5 +266,5 @@ func (c *ctxReader) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return c.r.Read(p)
+	return c.r.Read(p[:min(len(p), parseChunk)])
 }

@@ -2,8 +2,10 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 )
 
@@ -72,6 +74,40 @@ func TestMetaDeepBodyKeepsHead(t *testing.T) {
 	p := ParseMeta(context.Background(), []byte(page))
 	if got := p.Head("a"); len(got) != 1 || got[0] != "b" || p.Err == nil {
 		t.Errorf("Head = %q, Err = %v; want the tag and the parser's complaint", got, p.Err)
+	}
+}
+
+// Pages that take a parser quadratic time end soon, and do not hide a good
+// head.
+func TestMetaHostilePages(t *testing.T) {
+	const tag = `<meta name="a" content="b">`
+	many := func(n int, f func(int) string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(f(i))
+		}
+		return b.String()
+	}
+	for name, body := range map[string]string{
+		"attributes_of_html": many(50000, func(i int) string { return fmt.Sprintf("<html a%d=b>", i) }),
+		"attributes_of_body": many(50000, func(i int) string { return fmt.Sprintf("<body a%d=b>", i) }),
+		"formatting":         strings.Repeat("<b>", 400) + strings.Repeat("<p></p>", 140000),
+		"misnested":          strings.Repeat("<b id=a1>", 200) + strings.Repeat("</p>", 250000),
+		"fostered":           "<table>" + strings.Repeat("x<b>", 250000),
+		"attributes_of_tag":  "<meta " + many(80000, func(i int) string { return fmt.Sprintf("a%d=b ", i) }) + ">",
+		"open_tag":           "<meta " + strings.Repeat("<", 1<<20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			p := ParseMeta(context.Background(), []byte("<html><head>"+tag+"</head>"+body))
+			if got := p.Head("a"); len(got) != 1 {
+				t.Errorf("Head = %q (%v)", got, p.Err)
+			}
+			ParseMeta(context.Background(), []byte(body))
+			if d := time.Since(start); d > 30*time.Second {
+				t.Errorf("it took %v", d)
+			}
+		})
 	}
 }
 
