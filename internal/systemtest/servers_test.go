@@ -90,6 +90,7 @@ func start(t *testing.T, path string, args ...string) {
 	var log strings.Builder
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = endsWithTest()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
