@@ -9,6 +9,7 @@ package diagnose
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -55,60 +56,87 @@ type DNSHost struct {
 // Run checks one method and, when the answer is not "verified", explains it.
 func Run(ctx context.Context, kit *verify.Kit, m verify.Method, c verify.Claim) Report {
 	run := begin(ctx)
-	defer run.cancel()
-	r := m.Check(run.ctx, kit, c)
-	s := newScene(kit, c, m, r)
+	defer run.end()
+	s := newScene(kit, c, m, m.Check(run.ctx, kit, c))
 	p, notes := s.explain(run.ctx)
 	return run.report(s, p, notes)
 }
 
-// RunAll checks every applicable method, cheapest first, until one verifies.
-// The report of the others is the most telling one: the first, in the same
-// order, at which the person came close; else the first of all.
+// RunAll checks every applicable method, cheapest first, until one verifies:
+// the records, and only without a proof there the web site. The report of
+// failures is the most telling one: the first, in the same order, at which the
+// person came close; else that of the first method.
 func RunAll(ctx context.Context, kit *verify.Kit, c verify.Claim) Report {
 	run := begin(ctx)
-	defer run.cancel()
-	var failed []*scene
+	defer run.end()
+	var records, pages []verify.Method
 	for _, m := range verify.Methods() {
-		if ok, _ := verify.Applicable(kit, c, m); !ok || !equipped(kit, m) {
-			continue
-		}
-		r := m.Check(run.ctx, kit, c)
-		s := newScene(kit, c, m, r)
-		if r.Outcome == zonehold.OutcomeVerified {
-			_, notes := s.explain(run.ctx)
-			return run.report(s, nil, notes)
-		}
-		failed = append(failed, s)
-		if run.ctx.Err() != nil {
-			break
+		switch ok, _ := verify.Applicable(kit, c, m); {
+		case !ok || !equipped(kit, m):
+		case kinds[m.Name()]&onDNS != 0:
+			records = append(records, m)
+		default:
+			pages = append(pages, m)
 		}
 	}
+	var failed []*attempt
+	for _, m := range records {
+		a := &attempt{scene: newScene(kit, c, m, m.Check(run.ctx, kit, c))}
+		if a.scene.verified() {
+			_, notes := a.scene.explain(run.ctx)
+			return run.report(a.scene, nil, notes)
+		}
+		failed = append(failed, a)
+	}
+
+	// A web site may take its time to fail; meanwhile the records are explained.
+	var wg sync.WaitGroup
+	for _, a := range failed {
+		wg.Go(func() { a.explain(run.ctx) })
+	}
+	sites := make([]*attempt, len(pages))
+	for i, m := range pages {
+		wg.Go(func() { sites[i] = &attempt{scene: newScene(kit, c, m, m.Check(run.ctx, kit, c))} })
+	}
+	wg.Wait()
+	for _, a := range sites {
+		if a.scene.verified() {
+			a.explain(run.ctx)
+			return run.report(a.scene, nil, a.notes)
+		}
+	}
+	failed = append(failed, sites...)
 	if len(failed) == 0 {
 		m := verify.Methods()[0]
-		s := newScene(kit, c, m, m.Check(run.ctx, kit, c))
-		p, notes := s.explain(run.ctx)
-		return run.report(s, p, notes)
+		failed = append(failed, &attempt{scene: newScene(kit, c, m, m.Check(run.ctx, kit, c))})
 	}
-	var first Report
-	for i, s := range failed {
-		if s.method == zonehold.MethodTXTFile && i > 0 {
-			continue // asked for by name only; it fails like "file"
+	told := failed[0]
+	for i, a := range failed {
+		if a.scene.method == zonehold.MethodTXTFile && i > 0 {
+			continue // asked for by name only; it fails like the other file
 		}
-		p, notes := s.explain(run.ctx)
-		report := run.report(s, p, notes)
-		if p != nil && nearMiss[p.Code] {
-			return report
-		}
-		if i == 0 {
-			first = report
-		}
-		if run.ctx.Err() != nil {
+		if a.explain(run.ctx); nearMiss[a.problem.Code] {
+			told = a
 			break
 		}
 	}
-	first.Steps = run.steps()
-	return first
+	report := run.report(told.scene, told.problem, told.notes)
+	if report.DNSHost == nil {
+		report.DNSHost = failed[0].scene.host()
+	}
+	return report
+}
+
+// attempt is one failed method of RunAll.
+type attempt struct {
+	scene   *scene
+	once    sync.Once
+	problem *problem.Problem
+	notes   []problem.Problem
+}
+
+func (a *attempt) explain(ctx context.Context) {
+	a.once.Do(func() { a.problem, a.notes = a.scene.explain(ctx) })
 }
 
 // Explain names the primary cause of a result that is not verified, and the
@@ -150,6 +178,14 @@ func begin(ctx context.Context) *running {
 	return r
 }
 
+// end frees the context and hands the steps on to the caller's own trace.
+func (r *running) end() {
+	r.cancel()
+	for _, st := range r.trace.Steps() {
+		r.outer.Add(st)
+	}
+}
+
 func (r *running) steps() []zonehold.Step {
 	steps := r.trace.Steps()
 	slices.SortStableFunc(steps, func(a, b zonehold.Step) int { return a.StartedAt.Compare(b.StartedAt) })
@@ -157,12 +193,8 @@ func (r *running) steps() []zonehold.Step {
 }
 
 func (r *running) report(s *scene, p *problem.Problem, notes []problem.Problem) Report {
-	steps := r.steps()
-	for _, st := range steps {
-		r.outer.Add(st)
-	}
 	return Report{
-		Method: s.method, Outcome: s.result.Outcome, Problem: p, Notes: notes, Steps: steps,
+		Method: s.method, Outcome: s.result.Outcome, Problem: p, Notes: notes, Steps: r.steps(),
 		Evidence: s.result.Evidence, DNSHost: s.host(), StartedAt: r.start, Duration: time.Since(r.start),
 	}
 }

@@ -27,6 +27,8 @@ type scene struct {
 	want   wanted
 	result verify.Result
 
+	above atomic.Pointer[dns.Zone] // of the registrable domain, for methods that saw no zone
+
 	queries atomic.Int32 // spent
 	fetches atomic.Int32
 
@@ -131,7 +133,12 @@ func (s *scene) zone() *dns.Zone {
 }
 
 // host is who serves the zone, where known.
-func (s *scene) host() *DNSHost { return Host(serverNames(s.zone())) }
+func (s *scene) host() *DNSHost {
+	if z := s.zone(); z != nil {
+		return Host(serverNames(z))
+	}
+	return Host(serverNames(s.above.Load()))
+}
 
 func serverNames(z *dns.Zone) []string {
 	if z == nil {
@@ -263,6 +270,13 @@ func (s *scene) explain(ctx context.Context) (*problem.Problem, []problem.Proble
 	defer cancel()
 	found := make([]*verify.Finding, len(causes))
 	var wg sync.WaitGroup
+	if s.zone() == nil && s.kit.DNS != nil {
+		wg.Go(func() {
+			if z, err := s.delegation(ctx, s.registrable()); err == nil {
+				s.above.Store(z)
+			}
+		})
+	}
 	for i, c := range causes {
 		if c.find == nil || !c.fits(s) {
 			continue

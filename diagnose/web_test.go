@@ -89,6 +89,8 @@ func TestCausesOfReach(t *testing.T) {
 			b.kit = b.Hasty()
 			faults(testnet.FaultTimeout)(b)
 		}, heal: noFaults},
+		{name: "name_servers_refuse", method: file, want: "dns_lame_delegation", cause: faults(testnet.FaultRefused), heal: noFaults},
+		{name: "name_servers_fail", method: meta, want: "dns_servfail", cause: faults(testnet.FaultServFail), heal: noFaults},
 		{name: "refused", method: file, want: "http_connect_failed", cause: hostFault(testnet.HostFaultRefused)},
 		{name: "connect_timeout", method: meta, want: "http_connect_failed", cause: func(b *bench) {
 			b.kit = b.Hasty()

@@ -266,7 +266,7 @@ func fetchFailure(ctx context.Context, f *web.Fetch, facts problem.Facts) (zoneh
 	case web.KindDNS:
 		return hostFailure(ctx, e, facts)
 	case web.KindNoAddress:
-		facts[problem.FactDetail] = "the name has no A or AAAA record"
+		facts[problem.FactDetail], facts[problem.FactAddresses] = "the name has no A or AAAA record", "none"
 		return zonehold.OutcomeInconclusive, &Finding{"http_no_public_address", facts}
 	case web.KindForbiddenAddress:
 		facts[problem.FactAddresses] = addressList(f)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -91,8 +92,11 @@ func recordChallenge(ch *zonehold.Challenge, c Claim, rtype, name, value string)
 func notApplicable(ch zonehold.Challenge, c Claim) Result {
 	facts := ChallengeFacts(ch, c)
 	facts[problem.FactDetail] = ch.Reason
-	return Result{Method: ch.Method, Outcome: zonehold.OutcomeRefused,
-		Problem: &Finding{Code: "hostname_invalid", Facts: facts}}
+	code := problem.Code("verifier_fault") // a claim that should not have come here
+	if ch.Reason == nameTooLong {
+		code, facts[problem.FactGot] = "hostname_invalid", string(c.Hostname)
+	}
+	return Result{Method: ch.Method, Outcome: zonehold.OutcomeRefused, Problem: &Finding{Code: code, Facts: facts}}
 }
 
 // noProbe is the result when the kit lacks what the method works with.
@@ -164,10 +168,13 @@ func with(f problem.Facts, pairs ...string) problem.Facts {
 }
 
 // finish ends every check: a deadline that passed on the way makes a "no"
-// inconclusive.
+// inconclusive, and when we gave up ourselves nobody else is to blame.
 func finish(ctx context.Context, r Result) Result {
 	if r.Outcome == zonehold.OutcomeAbsent && ctx.Err() != nil {
 		r.Outcome = zonehold.OutcomeInconclusive
+	}
+	if r.Outcome == zonehold.OutcomeInconclusive && errors.Is(ctx.Err(), context.Canceled) {
+		r.Problem = &Finding{Code: "verifier_fault", Facts: with(r.Problem.Facts, problem.FactDetail, "the check was cancelled")}
 	}
 	return r
 }
