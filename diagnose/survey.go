@@ -23,20 +23,22 @@ import (
 // Survey is what `zonehold explain` shows of a name: who serves it, what
 // stands there, and which methods could prove it. Its JSON only grows.
 type Survey struct {
-	Hostname    string        `json:"hostname"`
-	Registrable string        `json:"registrable"` // "" when the name is a public suffix
-	Delegated   bool          `json:"delegated"`
-	Zone        string        `json:"zone"`
-	Parent      string        `json:"parent"`
-	Signed      bool          `json:"signed"` // the zone publishes DNSSEC keys; they are not validated
-	Servers     []ServerState `json:"servers"`
-	DNSHost     *DNSHost      `json:"dns_host"`
-	Aliases     []string      `json:"aliases"` // the names that the name leads to, in order
-	Records     []RecordSet   `json:"records"`
-	Web         []WebState    `json:"web"`
-	Methods     []MethodState `json:"methods"`
-	Remarks     []string      `json:"remarks"` // oddities, one sentence each
-	Err         string        `json:"error,omitempty"`
+	Hostname    string `json:"hostname"`
+	Registrable string `json:"registrable"` // "" when the name is a public suffix
+	Delegated   bool   `json:"delegated"`
+	// Unregistered: the zone of the public suffix says that it has no such name.
+	Unregistered bool          `json:"unregistered"`
+	Zone         string        `json:"zone"`
+	Parent       string        `json:"parent"`
+	Signed       bool          `json:"signed"` // the zone publishes DNSSEC keys; they are not validated
+	Servers      []ServerState `json:"servers"`
+	DNSHost      *DNSHost      `json:"dns_host"`
+	Aliases      []string      `json:"aliases"` // the names that the name leads to, in order
+	Records      []RecordSet   `json:"records"`
+	Web          []WebState    `json:"web"`
+	Methods      []MethodState `json:"methods"`
+	Remarks      []string      `json:"remarks"` // oddities, one sentence each
+	Err          string        `json:"error,omitempty"`
 	// OurFault: nothing could be asked because our own network is down.
 	OurFault bool            `json:"our_fault"`
 	Steps    []zonehold.Step `json:"-"`
@@ -53,11 +55,11 @@ type ServerState struct {
 	Detail string `json:"detail"` // its error or EDE text, escaped
 }
 
-// RecordSet is what all servers hold at the name.
+// RecordSet is what the servers hold at the name.
 type RecordSet struct {
 	Type   string   `json:"type"`
-	Values []string `json:"values"` // presentation form, escaped
-	Agreed bool     `json:"agreed"`
+	Values []string `json:"values"` // of any server; presentation form, escaped
+	Agreed bool     `json:"agreed"` // all servers hold the same
 }
 
 // WebState is one URL at one address.
@@ -115,34 +117,43 @@ func (s *Survey) remark(format string, args ...any) {
 }
 
 func (s *Survey) exploreZone(ctx context.Context, kit *verify.Kit) {
-	answer, err := kit.DNS.Ask(ctx, s.Hostname, miekg.TypeSOA)
-	if answer == nil || answer.Zone == nil {
+	zone, err := kit.DNS.Delegation(ctx, s.Hostname)
+	absent := errors.Is(err, dns.ErrNotDelegated)
+	if zone == nil || err != nil && !absent {
 		s.Err = errText(err)
 		s.OurFault = errors.Is(err, dns.ErrOurNetworkDown)
-		if errors.Is(err, dns.ErrNotDelegated) {
-			s.Err = "its parent zone says that no such domain is registered or delegated"
-		}
 		return
 	}
-	zone := answer.Zone
-	s.Zone, s.Parent = zone.Name, zone.Parent
-	s.Delegated = true
-	if errors.Is(err, dns.ErrNotDelegated) {
-		s.remark("The name itself does not exist in %s yet; a record below it can still be added there.", zoneName(zone.Name))
+	shared := zone.Name != s.Hostname && (zone.Name == "" || zonehold.Hostname(zone.Name).IsPublicSuffix())
+	if absent && shared {
+		s.Unregistered = true
+		s.Err = fmt.Sprintf("%s has no such name: nobody registered it, or it has no name servers", zoneName(zone.Name))
+		return
+	}
+	s.Zone, s.Parent, s.Delegated = zone.Name, zone.Parent, true
+	switch {
+	case shared:
+		s.remark("The name has no zone of its own; whoever runs %s holds its records.", zone.Name)
+	case absent:
+		s.remark("The name itself does not exist in %s yet; a record below it can still be added there.", zone.Name)
 	}
 	var names []string
 	for _, ns := range zone.Servers {
 		names = append(names, ns.Name)
 	}
 	s.DNSHost = Host(names)
-	if answer.Zone.Name != s.Hostname {
-		if at, err := kit.DNS.AskZone(ctx, zone, zone.Name, miekg.TypeSOA); err == nil && at != nil {
-			answer = at
-		}
+	answer, err := kit.DNS.AskZone(ctx, zone, zone.Name, miekg.TypeSOA)
+	if err != nil || answer == nil {
+		s.Err = errText(err)
+		s.OurFault = errors.Is(err, dns.ErrOurNetworkDown)
+		return
 	}
 	serials := map[uint32]bool{}
 	for _, sa := range answer.Servers {
-		st := ServerState{Name: sa.Server, Addr: sa.Addr.Addr().String(), Status: string(sa.Status), RTTMS: sa.RTT.Milliseconds(), Detail: sa.EDE}
+		st := ServerState{Name: sa.Server, Status: string(sa.Status), RTTMS: sa.RTT.Milliseconds(), Detail: sa.EDE}
+		if sa.Addr.IsValid() {
+			st.Addr = sa.Addr.Addr().String()
+		}
 		if sa.SOA != nil {
 			st.Serial = sa.SOA.Serial
 			serials[st.Serial] = true
@@ -184,15 +195,13 @@ func (s *Survey) exploreRecords(ctx context.Context, kit *verify.Kit) {
 			if err != nil || answer == nil {
 				return
 			}
-			usable := answer.Usable()
-			if len(usable) == 0 {
-				return
-			}
 			_, agreed := answer.Agreed()
 			set := &RecordSet{Type: miekg.TypeToString[t], Agreed: agreed}
-			for _, r := range usable[0].Records {
-				if r.Type == t {
-					set.Values = append(set.Values, recordText(r))
+			for _, sa := range answer.Usable() {
+				for _, r := range sa.Records {
+					if v := recordText(r); r.Type == t && !slices.Contains(set.Values, v) {
+						set.Values = append(set.Values, v)
+					}
 				}
 			}
 			if len(set.Values) > 0 {
@@ -296,7 +305,7 @@ func (s *Survey) judgeMethods(ctx context.Context, kit *verify.Kit, host zonehol
 	if tokens, err := zonehold.NewTokens(claim.Profile, ""); err == nil {
 		claim.Tokens = tokens
 	}
-	alias := s.aliasAtLabel(ctx, kit)
+	alias := s.aliasAtLabel(ctx, kit, claim.Tokens.TXT)
 	answersWeb, answersPage := false, false
 	for _, w := range s.Web {
 		if w.Error == "" {
@@ -304,13 +313,20 @@ func (s *Survey) judgeMethods(ctx context.Context, kit *verify.Kit, host zonehol
 			answersPage = answersPage || w.Status == 200
 		}
 	}
+	refused := host.CheckClaim()
 	for _, m := range verify.Methods() {
 		ch := m.Challenge(kit, claim)
 		st := MethodState{Method: m.Name(), Works: ch.Applicable, Reason: ch.Reason, Covers: ch.Covers}
 		switch {
+		case refused != nil:
+			st.Works, st.Reason = false, "the name is a public suffix, which nobody can own"
 		case !ch.Applicable:
-		case !s.Delegated:
-			st.Works, st.Reason = false, "no name server is in charge of the name"
+		case s.Unregistered:
+			st.Works, st.Reason = false, "the domain is not registered"
+		case !s.Delegated, len(s.Servers) == 0:
+			st.Works, st.Reason = false, "its name servers could not be learned"
+		case !s.answered():
+			st.Works, st.Reason = false, "no name server answers for the zone"
 		case m.Name() == zonehold.MethodDNSTXT && alias != "":
 			st.Works, st.Reason = false, "an alias to "+alias+" stands where the record would go"
 		case ch.File != nil && !answersWeb, ch.Tag != nil && !answersWeb:
@@ -322,13 +338,26 @@ func (s *Survey) judgeMethods(ctx context.Context, kit *verify.Kit, host zonehol
 	}
 }
 
+// answered reports whether any name server answered for the zone.
+func (s *Survey) answered() bool {
+	return slices.ContainsFunc(s.Servers, func(st ServerState) bool { return st.Status == string(dns.StatusOK) })
+}
+
 // aliasAtLabel is the target of a CNAME at the challenge's own name, if any.
-func (s *Survey) aliasAtLabel(ctx context.Context, kit *verify.Kit) string {
+// One that a wildcard makes does not count: a record there replaces it.
+func (s *Survey) aliasAtLabel(ctx context.Context, kit *verify.Kit, random string) string {
 	if !s.Delegated {
 		return ""
 	}
 	profile, _ := zonehold.ProfileByName("")
-	name := profile.TXTName(zonehold.Hostname(s.Hostname))
+	target := aliasAt(ctx, kit, profile.TXTName(zonehold.Hostname(s.Hostname)))
+	if target == "" || aliasAt(ctx, kit, "_"+random+"."+s.Hostname) != "" {
+		return ""
+	}
+	return target
+}
+
+func aliasAt(ctx context.Context, kit *verify.Kit, name string) string {
 	answer, err := kit.DNS.Ask(ctx, name, miekg.TypeCNAME)
 	if err != nil || answer == nil {
 		return ""
