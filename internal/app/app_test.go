@@ -15,9 +15,18 @@ import (
 	"github.com/zonehold/zonehold/verify"
 )
 
+// quick has short waits where a slow machine does no harm by them.
 var quick = timing{
-	beat: 50 * time.Millisecond, silent: 2 * time.Second, selfStop: 1500 * time.Millisecond, late: 300 * time.Millisecond,
-	attempt: 20 * time.Second, net: 20 * time.Second, sweep: time.Second, poll: 100 * time.Millisecond,
+	beat: 50 * time.Millisecond, silent: 40 * time.Second, selfStop: 30 * time.Second, late: 300 * time.Millisecond,
+	attempt: 60 * time.Second, net: 60 * time.Second, sweep: time.Second, poll: 100 * time.Millisecond,
+}
+
+// impatient nodes take over from silent ones soon. They are for tests in which
+// no living node can be silent to another one.
+func impatient() timing {
+	t := quick
+	t.silent = time.Second
+	return t
 }
 
 // fixed is a check that always ends the same way.

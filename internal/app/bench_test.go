@@ -150,3 +150,20 @@ func interactiveStart(b *testing.B, s *store.Store, load int) {
 	b.ReportMetric(ms(.99), "p99-ms")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkReadDomain measures what a GET of a verification status asks of the
+// App.
+func BenchmarkReadDomain(b *testing.B) {
+	storetest.EachBench(b, func(b *testing.B, s *store.Store) {
+		a := start1(b, s, Config{Check: fixed(zonehold.MethodDNSTXT, zonehold.OutcomeAbsent)}, usualTiming)
+		who := actor(b, s, "alpha")
+		d := create(b, a, who, "example.com")
+		wait(b, a, who, begin(b, a, who, d.ID, "").ID)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := a.Domain(b.Context(), who, d.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

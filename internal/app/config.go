@@ -78,6 +78,7 @@ type App struct {
 	claims   combiner[*claim]
 	finishes combiner[*finish]
 	wake     bell
+	seen     seen
 	runs     runs
 
 	draining  chan struct{}

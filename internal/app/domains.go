@@ -130,6 +130,15 @@ func (a *App) Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Do
 	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
 		return nil, err
 	}
+	if zonehold.ValidID(zonehold.PrefixDomain, ref) {
+		mark, err := a.store.MarkByID(ctx, actor.Account.ID, ref)
+		if err != nil {
+			return nil, a.ours(ctx, "domain", err)
+		}
+		if v := a.seen.get(mark); v != nil {
+			return v, nil
+		}
+	}
 	d, err := a.find(ctx, actor.Account.ID, ref)
 	if err != nil {
 		return nil, err
@@ -137,11 +146,22 @@ func (a *App) Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Do
 	return a.oneView(ctx, d)
 }
 
+// DomainVersion is the version of a domain alone, for callers that keep what
+// they made of it. A domain with a check under way has none (KindConflict).
+func (a *App) DomainVersion(ctx context.Context, accountID, id string) (int64, error) {
+	mark, err := a.store.MarkByID(ctx, accountID, id)
+	if err == nil && mark.Busy {
+		err = &Error{Kind: KindConflict, Message: "A check of this domain is under way."}
+	}
+	return mark.Version, a.ours(ctx, "domain", err)
+}
+
 func (a *App) oneView(ctx context.Context, d *store.Domain) (*Domain, error) {
 	views, err := a.views(ctx, d)
 	if err != nil {
 		return nil, a.ours(ctx, "domain", err)
 	}
+	a.seen.put(views[0])
 	return views[0], nil
 }
 
@@ -156,6 +176,13 @@ func (a *App) Host(ctx context.Context, actor zonehold.Actor, scheme, hostname s
 	}
 	if port, err = checkOrigin(scheme, int(port)); err != nil {
 		return nil, notFound("domain")
+	}
+	mark, err := a.store.MarkByHost(ctx, actor.Account.ID, scheme, name, port)
+	if err != nil {
+		return nil, a.ours(ctx, "domain", err)
+	}
+	if v := a.seen.get(mark); v != nil {
+		return v, nil
 	}
 	d, err := a.store.DomainByHost(ctx, actor.Account.ID, scheme, name, port)
 	if err != nil {

@@ -237,13 +237,6 @@ func (tx *Tx) CancelUnfinished(ctx context.Context, domainID string, at time.Tim
 	return out, doing("canceling attempts", err)
 }
 
-// CancelQueued ends a queued attempt without a result.
-func (tx *Tx) CancelQueued(ctx context.Context, id string, at time.Time) error {
-	_, err := tx.q.ExecContext(ctx, `UPDATE attempts SET state = 'canceled', finished_at = $1
-		WHERE id = $2 AND state = 'queued'`, micros(at), id)
-	return doing("canceling an attempt", err)
-}
-
 // Requeue gives runs back to the queue, those that still are as given, ready
 // at the given time, and returns the ids.
 func (tx *Tx) Requeue(ctx context.Context, refs []Ref, ready time.Time) ([]string, error) {

@@ -108,6 +108,36 @@ func domainByHost(ctx context.Context, q conn, accountID, scheme string, name zo
 	return d, missing("finding a domain", err)
 }
 
+// Mark is what tells whether what was read of a domain before still holds.
+type Mark struct {
+	ID      string
+	Version int64
+	Busy    bool // an attempt is queued or running
+}
+
+const selectMark = `SELECT id, version, CASE WHEN EXISTS (SELECT 1 FROM attempts
+	WHERE domain_id = domains.id AND state IN ('queued', 'running')) THEN 1 ELSE 0 END FROM domains `
+
+func scanMark(row scanner) (m Mark, err error) {
+	var busy int64
+	err = row.Scan(&m.ID, &m.Version, &busy)
+	m.Busy = busy != 0
+	return m, missing("finding a domain", err)
+}
+
+// MarkByID is the mark of what DomainByID finds, or ErrNotFound.
+func (s *Store) MarkByID(ctx context.Context, accountID, id string) (Mark, error) {
+	return scanMark(s.r.QueryRowContext(ctx, selectMark+"WHERE id = $1 AND account_id = $2 AND deleted_at = 0",
+		Text(id), accountID))
+}
+
+// MarkByHost is the mark of what DomainByHost finds, or ErrNotFound.
+func (s *Store) MarkByHost(ctx context.Context, accountID, scheme string, name zonehold.Hostname, port uint16) (Mark, error) {
+	return scanMark(s.r.QueryRowContext(ctx, selectMark+
+		"WHERE account_id = $1 AND hostname = $2 AND scheme = $3 AND port = $4 AND deleted_at = 0",
+		accountID, string(name), scheme, int64(port)))
+}
+
 // DomainsByID reads domains of any account, deleted ones too.
 func (s *Store) DomainsByID(ctx context.Context, ids []string) (map[string]*Domain, error) {
 	return s.domainsByID(ctx, s.r, ids, "")
