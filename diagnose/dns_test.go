@@ -43,6 +43,26 @@ func TestCausesOfNames(t *testing.T) {
 		{name: "missing_on_www", method: txt, profile: "probely", host: "www.example.com", want: "dns_record_missing", cause: func(b *bench) {
 			b.zone().Add("www", "A", "45.1.2.3")
 		}},
+		{name: "missing_beside_an_extra_name_server", method: txt, want: "dns_record_missing", cause: func(b *bench) {
+			b.zone().Add("@", "NS", "ns3.example.net.")
+		}},
+		{name: "missing_under_wildcard_addresses", method: txt, want: "dns_record_missing", cause: func(b *bench) {
+			b.zone().Add("*", "A", "45.1.2.3").Add("*", "MX", "10 mx.example.net.")
+		}},
+		{name: "missing_beside_strangers_records", method: txt, want: "dns_record_missing", cause: func(b *bench) {
+			b.zone().Add("@", "TXT", "v=spf1 -all").Add("_dmarc", "TXT", "v=DMARC1; p=none").Add("www", "CNAME", "pages.example.net.")
+			b.txt("_zonehold-challenge.www.example.com", "token="+b.Claim("www.example.com", "").Tokens.TXT)
+			b.txt("example.com.example.com", "token="+b.Claim("example.com", "").Tokens.TXT)
+		}},
+		{name: "missing_below_an_empty_name", method: txt, host: "shop.example.com", want: "dns_record_missing", cause: func(b *bench) {
+			b.zone().Add("shop", "A", "45.1.2.3")
+		}},
+		{name: "missing_in_a_child_zone_on_the_same_servers", method: txt, host: "shop.example.com", want: "dns_record_missing", cause: func(b *bench) {
+			h := b.Net.Hoster("dnshost.net")
+			h.Undelegated("example.com")
+			b.zone().Delegate(h.NSNames()...)
+			b.Net.ZoneAt("shop.example.com", h)
+		}, mortal: true},
 		{name: "doubled_label", method: txt, want: "dns_doubled_label", cause: func(b *bench) {
 			b.txt(b.name()+".example.com", b.value())
 		}},

@@ -100,6 +100,10 @@ func TestRunAll(t *testing.T) {
 			f := m.Challenge(b.kit, b.claim).File
 			b.Host(b.claim).Page(f.Path, 200, "text/html", "<html><body>"+f.Content+"</body></html>")
 		}, file, "file_decorated"},
+		{"record_nearly_right_and_a_silent_site", func(b *bench) {
+			b.txt(b.name()+".example.com", b.value())
+			b.Host(b.claim).Fault(testnet.HostFaultConnectTimeout)
+		}, txt, "dns_doubled_label"},
 		{"not_registered", func(b *bench) { b.zone().Undelegate() }, txt, "domain_not_registered"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

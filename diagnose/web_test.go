@@ -229,6 +229,15 @@ func TestCausesOfFiles(t *testing.T) {
 		{name: "missing_yandex", method: file, profile: "yandex", want: "http_not_found", cause: func(*bench) {}},
 		{name: "missing_probely", method: file, profile: "probely", want: "http_not_found", cause: func(*bench) {}},
 		{name: "missing_empty_file", method: txtFile, want: "http_not_found", cause: func(*bench) {}},
+		{name: "missing_on_every_address", method: file, want: "http_not_found", cause: func(b *bench) {
+			b.Host(b.claim).AddAddress(false)
+			b.Host(b.claim).AddAddress(true)
+		}},
+		{name: "missing_behind_a_cache", method: file, want: "http_not_found", cause: all(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Cache", "HIT")
+			w.Header().Set("Server", "cloudflare")
+			w.WriteHeader(404)
+		})},
 		{name: "gone", method: file, want: "http_not_found", cause: answer(410, "text/html", "gone")},
 		{name: "double_ending", method: file, want: "http_not_found", cause: at(func(dir, stem, ext string) string { return dir + stem + ext + ".txt" })},
 		{name: "copy", method: file, want: "http_not_found", cause: at(func(dir, stem, ext string) string { return dir + stem + "(1)" + ext })},
@@ -325,6 +334,12 @@ func TestCausesOfMeta(t *testing.T) {
 	}
 	runFixtures(t, []fixture{
 		{name: "missing", method: meta, want: "meta_missing", cause: head("")},
+		{name: "missing_on_a_page_with_scripts", method: meta, want: "meta_missing", cause: head(`<script async src="https://www.googletagmanager.com/gtm.js?id=GTM-1"></script><meta name="description" content="x"><meta name="google-site-verification" content="y">`)},
+		{name: "missing_on_a_page_with_links", method: meta, want: "meta_missing", cause: body(`<a href="/en/">English</a><a href="https://other.net/x">x</a><a href="mailto:a@b.c">m</a>`)},
+		{name: "missing_behind_www", method: meta, want: "meta_missing", cause: func(b *bench) {
+			b.Net.Host("www.example.com").Page("/", 200, "text/html", verifytest.Page(""))
+			b.site().Redirect("/", 301, "https://www.example.com/")
+		}},
 		{name: "home_page_missing", method: meta, want: "http_not_found", cause: func(b *bench) { b.site().Page("/", 404, "text/html", "no") }},
 		{name: "other_content", method: meta, want: "meta_value_mismatch", cause: head(`<meta name="zonehold-verification" content="abc">`)},
 		{name: "in_body", method: meta, want: "meta_in_body", cause: body("TAG")},
