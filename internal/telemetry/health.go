@@ -62,12 +62,13 @@ func (h *Readiness) Drain() { h.draining.Store(true) }
 func (h *Readiness) Check(ctx context.Context) (map[string]string, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.result != nil && time.Since(h.at) < checkLife {
-		return h.result, h.ready
-	}
 	h.checksMu.Lock()
 	checks := h.checks
 	h.checksMu.Unlock()
+	// A check added since, as at start, makes the last result worthless.
+	if h.result != nil && len(h.result) == len(checks) && time.Since(h.at) < checkLife {
+		return h.result, h.ready
+	}
 	// The caller going away must not show as a failing check to the next one.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit)
 	defer cancel()

@@ -67,8 +67,8 @@ func SetRoute(ctx context.Context, route string) {
 }
 
 // Middleware gives every request an id, counts it and logs it. Successful
-// reads are logged at debug level, other requests at info, replies of 500 and
-// above at error. Queries are never logged: they may hold tokens.
+// reads and 503s are logged at debug level, other requests at info, other 5xx
+// at error. Queries are never logged: they may hold tokens.
 func Middleware(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -96,6 +96,9 @@ func Middleware(log *slog.Logger, m *Metrics, next http.Handler) http.Handler {
 			}
 			level := slog.LevelInfo
 			switch {
+			case x.status == http.StatusServiceUnavailable:
+				// Starting, stopping or not ready: what is wrong is logged where it is known.
+				level = slog.LevelDebug
 			case x.status >= 500:
 				level = slog.LevelError
 			case x.status < 400 && (r.Method == http.MethodGet || r.Method == http.MethodHead):
