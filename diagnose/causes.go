@@ -87,6 +87,7 @@ var causes = []cause{
 	{"cname_hidden_by_cdn", onCNAME, hiddenByCDN, false},
 	{"dns_wildcard_answers", onCNAME, wildcardMiss, false},
 	{"dns_cname_target_stale", onCNAME, targetStale, false},
+	{"cname_at_apex", onCNAME, cnameAtApex, false},
 	{"cname_flattened_or_proxied", onCNAME, flattened, false},
 
 	{"", onTXT, valueLadder, false}, // each rung has its own code

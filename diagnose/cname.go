@@ -136,6 +136,15 @@ func flattened(ctx context.Context, s *scene) *verify.Finding {
 	return s.find("cname_flattened_or_proxied", problem.FactAddresses, strings.Join(addrs, ", "))
 }
 
+// cnameAtApex: the name is the top of a zone of its own, where no CNAME can
+// stand (cause F50).
+func cnameAtApex(_ context.Context, s *scene) *verify.Finding {
+	if s.plain() != "cname_missing" || s.zone() == nil || s.firstHop().Name != s.zone().Name {
+		return nil
+	}
+	return s.find("cname_at_apex", problem.FactZone, s.zone().Name)
+}
+
 // hiddenByCDN: our target comes later in the chain, behind another alias
 // (cause F53).
 func hiddenByCDN(ctx context.Context, s *scene) *verify.Finding {

@@ -400,6 +400,9 @@ func TestCausesOfCNAME(t *testing.T) {
 		{name: "flattened", method: cname, want: "cname_flattened_or_proxied", cause: func(b *bench) {
 			b.zone().Add(b.name()+".", "A", "45.7.7.7")
 		}, heal: func(b *bench) { b.zone().Remove(b.name()+".", ""); b.Place(b.m, b.claim) }},
+		{name: "label_is_its_own_zone", method: cname, want: "cname_at_apex", mortal: true, cause: func(b *bench) {
+			b.Net.Zone(b.name())
+		}},
 		{name: "behind_a_cdn", method: cname, want: "cname_hidden_by_cdn", cause: func(b *bench) {
 			b.Net.Zone("cdn.net").Add("customer", "CNAME", b.value()+".")
 			b.zone().Add(b.name()+".", "CNAME", "customer.cdn.net.")

@@ -1,4 +1,10 @@
 // Package verify checks proofs of control over a domain, one file per method.
+//
+// A check gives one of five outcomes, with what it rests on. It says verified
+// only if the exact secret of the claim was seen where the profile wants it;
+// it says absent or mismatch only from consistent answers; when it could not
+// ask it says inconclusive, which changes nothing. The reason it gives is what
+// the check itself saw; package diagnose looks further.
 package verify
 
 import (
