@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"io"
 	"os"
-	"strings"
+	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,11 +16,7 @@ import (
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/internal/config"
 	"github.com/zonehold/zonehold/internal/telemetry"
-	"github.com/zonehold/zonehold/probe"
-	"github.com/zonehold/zonehold/probe/dns"
-	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/testnet"
-	"github.com/zonehold/zonehold/verify"
 )
 
 // devDomain is the domain of the tour; the others are for the visitor.
@@ -51,12 +48,15 @@ func (c *cli) dev(cmd *cobra.Command, tourOnly bool) error {
 	if c.flags["log_level"] == "" {
 		c.flags["log_level"] = "warn"
 	}
+	for _, name := range probeSettings {
+		c.flags[name] = defaultOf(name) // another internet's, such as that of an earlier dev
+	}
 	dir, err := os.MkdirTemp("", "zonehold-dev-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	c.flags["data_dir"] = dir
+	c.flags["data_dir"] = filepath.Join(dir, "data")
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -66,70 +66,98 @@ func (c *cli) dev(cmd *cobra.Command, tourOnly bool) error {
 	if cfg.Exposed() {
 		return usageError("dev listens only on this machine", "give --listen 127.0.0.1:PORT")
 	}
-	internet, err := testnet.New()
+	internet, err := openInternet()
 	if err != nil {
 		return fmt.Errorf("starting the fake internet: %w", err)
 	}
 	defer internet.Close()
-	kit, err := devKit(cfg, internet)
+	kit, err := internet.kit(cfg)
 	if err != nil {
 		return err
 	}
-	log := telemetry.NewLogger(c.stderr, cfg.LogLevel, cfg.LogFormat)
-	s, err := startServer(cmd.Context(), cfg, kit, log, (&devPanel{internet}).handler())
+	// What breaks off at the end of a tour of a second is no news.
+	logs := &gate{w: c.stderr}
+	defer context.AfterFunc(cmd.Context(), logs.close)()
+	log := telemetry.NewLogger(logs, cfg.LogLevel, cfg.LogFormat)
+	s, err := startServer(cmd.Context(), cfg, kit, log, (&devPanel{internet.Network}).handler())
 	if err != nil {
 		return err
 	}
-	account, err := s.auth.CreateAccount(cmd.Context(), "dev", "", false)
-	if err != nil {
+	if err := c.play(cmd.Context(), s, internet, dir, tourOnly); err != nil || tourOnly {
+		logs.close()
 		return errors.Join(err, s.stop())
 	}
-	token, err := s.auth.Create(cmd.Context(), account.ID, "dev", zonehold.Scopes())
-	if err != nil {
-		return errors.Join(err, s.stop())
-	}
-	if err := c.tour(cmd.Context(), internet, s.url(), token); err != nil {
-		return errors.Join(err, s.stop())
-	}
-	if tourOnly {
-		return s.stop()
-	}
-	c.invite(s.url(), token, account.Number)
 	return s.wait(cmd.Context())
 }
 
-// devKit is the kit of a service that lives in the fake internet. The guard is
-// the one of production: only the way to the addresses differs.
-func devKit(cfg *config.Config, internet *testnet.Network) (*verify.Kit, error) {
-	dialer := &probe.Dialer{Guard: probe.NewGuard(probe.GuardConfig{}), Route: internet.Route, Timeout: 2 * time.Second}
-	roots, err := dns.ParseRootHints(strings.NewReader(internet.RootHints()))
+// gate is a way out that can be closed.
+type gate struct {
+	w      io.Writer
+	closed atomic.Bool
+}
+
+func (g *gate) close() { g.closed.Store(true) }
+
+func (g *gate) Write(p []byte) (int, error) {
+	if g.closed.Load() {
+		return len(p), nil
+	}
+	return g.w.Write(p)
+}
+
+func defaultOf(setting string) string {
+	for _, k := range config.Keys() {
+		if k.Name == setting {
+			return k.Default
+		}
+	}
+	return ""
+}
+
+// play makes the account, shows the tour and says how to go on.
+func (c *cli) play(ctx context.Context, s *server, internet *devInternet, dir string, tourOnly bool) error {
+	account, err := s.auth.CreateAccount(ctx, "dev", "", false)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	cache := internet.Resolver().Addr()
-	for _, name := range devDomains {
-		internet.Zone(name)
-		internet.Host(name).Page("/", http.StatusOK, "text/html; charset=utf-8",
-			"<!doctype html><html><head><title>"+name+"</title></head><body><h1>"+name+"</h1></body></html>\n")
+	token, err := s.auth.Create(ctx, account.ID, "dev", zonehold.Scopes())
+	if err != nil {
+		return err
 	}
-	dnsConfig := dns.Config{Dialer: dialer, Roots: roots, QueryTimeout: 500 * time.Millisecond}
-	dnsConfig.Recursive = append(dnsConfig.Recursive, cache)
-	return kitOn(cfg, dnsConfig, web.Config{Dialer: dialer, RootCAs: internet.CertPool(), Timeout: 5 * time.Second})
+	text := c.stdout
+	if c.json || c.jsonl || c.quiet {
+		text = io.Discard
+	}
+	if err := c.tour(ctx, text, internet.Network, s.url(), token); err != nil || tourOnly {
+		return err
+	}
+	env, err := internet.writeEnv(dir, s.url(), token)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.json || c.jsonl:
+		return c.printJSON(map[string]any{"server": s.url(), "token": token, "user_id": account.Number, "env_file": env})
+	case c.quiet:
+		_, err := fmt.Fprintln(c.stdout, env)
+		return err
+	}
+	c.invite(internet, s.url(), env, account.Number)
+	return nil
 }
 
 // tour plays the main job as a person lives it: a slip, its explanation, the
 // change, the proof.
-func (c *cli) tour(ctx context.Context, internet *testnet.Network, url, token string) error {
+func (c *cli) tour(ctx context.Context, w io.Writer, internet *testnet.Network, url, token string) error {
 	cl, err := client.New(url, token)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	w := c.stdout
 	step := func(n int, text string) {
 		fmt.Fprintf(w, "\n%s %s\n", c.paint(bold, fmt.Sprintf("%d.", n)), c.paint(bold, text))
 	}
-	fmt.Fprintf(w, "A fake internet runs in this process: root servers, .example, and %s on two name servers.\nNothing leaves this machine.\n", devDomain)
+	fmt.Fprintf(w, "A fake internet runs in this process: root servers, .example, and %s on\ntwo name servers. Nothing leaves this machine.\n", devDomain)
 
 	step(1, "Claim the domain")
 	d, _, err := cl.CreateDomain(ctx, createDomain(devDomain))
@@ -156,7 +184,7 @@ func (c *cli) tour(ctx context.Context, internet *testnet.Network, url, token st
 	if err != nil {
 		return err
 	}
-	if err := c.printAttempt(devDomain, a); err != nil {
+	if err := c.printAttempt(w, devDomain, a); err != nil {
 		return err
 	}
 	if a.Problem == nil || a.Problem.Code != "dns_doubled_label" {
@@ -164,7 +192,9 @@ func (c *cli) tour(ctx context.Context, internet *testnet.Network, url, token st
 	}
 
 	step(4, "Do what it says")
-	zone.Remove(slip+".", record.Type)
+	if err := zone.RemoveRecords(slip+".", record.Type); err != nil {
+		return err
+	}
 	if err := zone.AddRecord(record.Name+".", record.Type, 0, record.Value); err != nil {
 		return err
 	}
@@ -175,7 +205,7 @@ func (c *cli) tour(ctx context.Context, internet *testnet.Network, url, token st
 	if err != nil {
 		return err
 	}
-	if err := c.printAttempt(devDomain, a); err != nil {
+	if err := c.printAttempt(w, devDomain, a); err != nil {
 		return err
 	}
 	if deref(a.Outcome) != "verified" {
@@ -190,17 +220,25 @@ func (c *cli) tour(ctx context.Context, internet *testnet.Network, url, token st
 }
 
 // invite prints how to go on alone.
-func (c *cli) invite(url, token string, userID int64) {
-	fmt.Fprintf(c.stdout, `
-%s The service stays up at %s until Ctrl-C. In another terminal:
-
-  export ZONEHOLD_SERVER=%s ZONEHOLD_TOKEN=%s
-  zonehold domain add tea.example
-  zonehold domain check tea.example               # says what is wrong
-  zonehold dev record add NAME TXT VALUE          # the fake DNS panel
-  zonehold dev page https://tea.example/PATH BODY # the fake web host
-
+func (c *cli) invite(internet *devInternet, url, env string, userID int64) {
+	w := c.stdout
+	fmt.Fprintf(w, "\n%s The service stays up at %s until Ctrl-C.\nIn another terminal, enter the fake internet, then try:\n\n", c.paint(bold, "Your turn."), url)
+	line := func(command, says string) { fmt.Fprintf(w, "  %-47s %s\n", command, c.paint(dim, "# "+says)) }
+	line(". "+shellQuote(env), "server, token and settings")
+	fmt.Fprintln(w)
+	line("zonehold domain add tea.example", "what to place")
+	line("zonehold dev record add NAME TXT VALUE", "the fake DNS panel")
+	line("zonehold dev page https://tea.example/PATH BODY", "the fake web host")
+	line("zonehold domain check tea.example", "says what is wrong")
+	if internet.shared {
+		line("zonehold verify cocoa.example", "the same without the service")
+		line("zonehold explain tea.example", "who serves it, what would work")
+		at := internet.Zone("tea.example").Servers()[0].Addr()
+		line(fmt.Sprintf("dig @%s -p %d tea.example NS", at.Addr(), at.Port()), "its name server")
+	}
+	fmt.Fprintf(w, `
   API and problems: %s/docs/
-  Yandex dialect:   curl -H "Authorization: OAuth $ZONEHOLD_TOKEN" %s/v4/user/%d/hosts
-`, c.paint(bold, "Your turn."), url, url, token, url, url, userID)
+  Yandex dialect:   curl -H "Authorization: OAuth $ZONEHOLD_TOKEN" \
+                         %s/v4/user/%d/hosts
+`, url, url, userID)
 }

@@ -27,7 +27,8 @@ func (c *cli) devRecordCommand() *cobra.Command {
 		Short: "Publish a record, such as: add _zonehold-challenge.tea.example TXT token=…",
 		Args:  exactly("NAME", "TYPE", "VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.panel(cmd.Context(), "/dev/records", devRecord{Name: args[0], Type: args[1], Values: args[2:], Server: server}, nil)
+			in := devRecord{Name: args[0], Type: strings.ToUpper(args[1]), Values: args[2:], Server: server}
+			return c.panel(cmd.Context(), "/dev/records", in, nil, fmt.Sprintf("%s %s added", in.Name, in.Type))
 		},
 	}
 	add.Flags().StringVar(&server, "only-on", "", "publish it on this name server alone")
@@ -36,7 +37,8 @@ func (c *cli) devRecordCommand() *cobra.Command {
 		Short: "Take records away",
 		Args:  exactly("NAME", "TYPE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.panel(cmd.Context(), "/dev/records/remove", devRecord{Name: args[0], Type: args[1]}, nil)
+			in := devRecord{Name: args[0], Type: strings.ToUpper(args[1])}
+			return c.panel(cmd.Context(), "/dev/records/remove", in, nil, fmt.Sprintf("%s %s removed", in.Name, in.Type))
 		},
 	}
 	list := &cobra.Command{
@@ -45,7 +47,7 @@ func (c *cli) devRecordCommand() *cobra.Command {
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var records []devRecord
-			if err := c.panel(cmd.Context(), "/dev/records", nil, &records); err != nil {
+			if err := c.panel(cmd.Context(), "/dev/records", nil, &records, ""); err != nil {
 				return err
 			}
 			if c.json {
@@ -93,7 +95,7 @@ func (c *cli) devPageCommand() *cobra.Command {
 			if page.Path == "" {
 				page.Path = "/"
 			}
-			return c.panel(cmd.Context(), "/dev/pages", page, nil)
+			return c.panel(cmd.Context(), "/dev/pages", page, nil, fmt.Sprintf("https://%s%s answers %d", page.Host, page.Path, page.Status))
 		},
 	}
 	cmd.Flags().IntVar(&status, "status", 200, "HTTP status")
@@ -101,8 +103,9 @@ func (c *cli) devPageCommand() *cobra.Command {
 	return cmd
 }
 
-// panel calls the control panel of a running `zonehold dev`.
-func (c *cli) panel(ctx context.Context, path string, in, out any) error {
+// panel calls the control panel of a running `zonehold dev`; says is the
+// answer for people.
+func (c *cli) panel(ctx context.Context, path string, in, out any, says string) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -122,7 +125,7 @@ func (c *cli) panel(ctx context.Context, path string, in, out any) error {
 	}
 	resp, err := (&http.Client{}).Do(req)
 	if err != nil {
-		return &exitError{code: exitUnreachable, name: "server_unreachable", message: err.Error(), hints: []string{"start it with: zonehold dev"}}
+		return unreachable(cfg.Server, err, "start it with: zonehold dev")
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
@@ -144,6 +147,9 @@ func (c *cli) panel(ctx context.Context, path string, in, out any) error {
 	}
 	if in != nil && (c.json || c.jsonl) {
 		return c.printJSON(in)
+	}
+	if says != "" && !c.quiet {
+		fmt.Fprintln(c.stdout, says)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/zonehold/zonehold"
@@ -45,8 +46,7 @@ func (p *devPanel) handler() http.Handler {
 		return z.AddRecord(r.Name+".", r.Type, 0, r.Values...)
 	}))
 	mux.HandleFunc("POST /dev/records/remove", p.change(func(z *testnet.Zone, r devRecord) error {
-		z.Remove(r.Name+".", r.Type)
-		return nil
+		return z.RemoveRecords(r.Name+".", r.Type)
 	}))
 	mux.HandleFunc("POST /dev/pages", p.page)
 	return http.NewCrossOriginProtection().Handler(mux)
@@ -75,12 +75,8 @@ func (p *devPanel) change(fn func(*testnet.Zone, devRecord) error) http.HandlerF
 		if !readDev(w, r, &rec) {
 			return
 		}
-		rec.Name = strings.ToLower(strings.TrimSuffix(rec.Name, "."))
 		rec.Type = strings.ToUpper(rec.Type)
-		zone, err := p.zone(rec.Name)
-		if err == nil {
-			err = fn(zone, rec)
-		}
+		err := p.apply(&rec, fn)
 		if err != nil {
 			writeDev(w, http.StatusUnprocessableEntity, map[string]string{"error": problem.Clean(err.Error(), 200)})
 			return
@@ -89,8 +85,61 @@ func (p *devPanel) change(fn func(*testnet.Zone, devRecord) error) http.HandlerF
 	}
 }
 
-// ownable leaves out the root and the top-level domains: they are nobody's.
-func ownable(z *testnet.Zone) bool { return strings.Contains(strings.Trim(z.Name(), "."), ".") }
+// panelTypes are what the panel offers, as panels do.
+var panelTypes = []string{"A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT"}
+
+// maxPanelZones bounds zones and hosts: each holds sockets.
+const maxPanelZones = 200
+
+// apply finds the zone of a record and applies fn.
+func (p *devPanel) apply(rec *devRecord, fn func(*testnet.Zone, devRecord) error) error {
+	if !slices.Contains(panelTypes, rec.Type) {
+		return fmt.Errorf("this panel has no type %q; it has %s", problem.Clean(rec.Type, 20), strings.Join(panelTypes, ", "))
+	}
+	name, err := recordName(rec.Name)
+	if err != nil {
+		return err
+	}
+	rec.Name = name
+	zone, err := p.zone(name)
+	if err != nil {
+		return err
+	}
+	return fn(zone, *rec)
+}
+
+// recordName is a name that may hold labels which no host has, such as
+// _zonehold-challenge.tea.example or *.tea.example.
+func recordName(s string) (string, error) {
+	name := strings.TrimSuffix(s, ".")
+	labels := strings.Split(name, ".")
+	last := len(labels) - 2 // the domain itself is a host's name
+	if last < 0 {
+		return "", fmt.Errorf("%q is not a full name, such as _zonehold-challenge.tea.example", problem.Clean(s, 80))
+	}
+	domain, err := zonehold.ParseHostname(strings.Join(labels[last:], "."))
+	if err != nil {
+		return "", err
+	}
+	for i, label := range labels[:last] {
+		if ascii, err := zonehold.ParseHostname(label + ".example"); err == nil {
+			labels[i] = strings.TrimSuffix(string(ascii), ".example")
+		}
+		labels[i] = strings.ToLower(labels[i])
+	}
+	name = strings.Join(append(labels[:last:last], string(domain)), ".")
+	if len(name) > zonehold.MaxHostname || slices.ContainsFunc(labels[:last], func(l string) bool { return l == "" || len(l) > zonehold.MaxLabel }) {
+		return "", fmt.Errorf("%q has an empty label, one of more than %d characters, or more than %d in all", problem.Clean(s, 80), zonehold.MaxLabel, zonehold.MaxHostname)
+	}
+	return name, nil
+}
+
+// ownable leaves out the root, the top-level domains and other public
+// suffixes: they are nobody's.
+func ownable(z *testnet.Zone) bool {
+	name := z.Name()
+	return strings.Contains(strings.Trim(name, "."), ".") && !zonehold.Hostname(name).IsPublicSuffix()
+}
 
 // addOnly publishes a record on one server of the zone.
 func addOnly(z *testnet.Zone, r devRecord) error {
@@ -119,7 +168,7 @@ func (p *devPanel) zone(name string) (*testnet.Zone, error) {
 		return best, nil
 	}
 	labels := strings.Split(name, ".")
-	for len(labels) > 2 && strings.HasPrefix(labels[0], "_") {
+	for len(labels) > 2 && (labels[0] == "*" || strings.HasPrefix(labels[0], "_")) {
 		labels = labels[1:]
 	}
 	host, err := zonehold.ParseHostname(strings.Join(labels, "."))
@@ -129,6 +178,9 @@ func (p *devPanel) zone(name string) (*testnet.Zone, error) {
 	registrable, ok := host.Registrable()
 	if !ok {
 		return nil, fmt.Errorf("%s is a public suffix; add a record below it", host)
+	}
+	if len(p.net.Zones()) >= maxPanelZones {
+		return nil, fmt.Errorf("this fake internet is full; start it anew")
 	}
 	return p.net.Zone(registrable), nil
 }
@@ -141,6 +193,10 @@ func (p *devPanel) page(w http.ResponseWriter, r *http.Request) {
 	host, err := zonehold.ParseHostname(page.Host)
 	switch {
 	case err != nil:
+	case len(host) > zonehold.MaxHostname-2:
+		err = fmt.Errorf("the name is too long for a host here")
+	case len(p.net.Hosts()) >= maxPanelZones:
+		err = fmt.Errorf("this fake internet is full; start it anew")
 	case page.Path != "" && !strings.HasPrefix(page.Path, "/"):
 		err = fmt.Errorf("the path begins with a slash")
 	case page.Status != 0 && (page.Status < 200 || page.Status > 599):

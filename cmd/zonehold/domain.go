@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -43,7 +41,7 @@ func (c *cli) api(cmd *cobra.Command, limit time.Duration, fn func(ctx context.C
 	defer cancel()
 	err = fn(ctx, cl)
 	if errors.Is(err, context.DeadlineExceeded) && cmd.Context().Err() == nil {
-		return &exitError{code: exitPending, name: "timeout", message: "the time was up before the answer came", hints: []string{"give more with --timeout"}}
+		return timeUp()
 	}
 	return err
 }
@@ -56,19 +54,19 @@ func (c *cli) domainAdd() *cobra.Command {
 		Short: "Claim domains and print what proves them",
 		Long:  "Claim domains and print what proves them. A domain that is there already is shown.\nNames come from arguments, from -l FILE, or with - from standard input; blank lines and # are ignored.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			names, err := c.names(args, file)
+			b, err := c.names(cmd.Context(), args, file)
 			if err != nil {
 				return err
 			}
-			return c.api(cmd, time.Minute, func(ctx context.Context, cl *client.Client) error {
-				return c.each(names, func(name string) error {
+			return c.api(cmd, b.limit(), func(ctx context.Context, cl *client.Client) error {
+				return c.each(b, func(name string) (any, error) {
 					one := in
 					one.Hostname = name
 					d, created, err := cl.CreateDomain(ctx, one)
-					if err != nil {
-						return err
+					if err == nil && !c.json && !c.jsonl {
+						err = c.printAdded(d, created)
 					}
-					return c.printAdded(d, created)
+					return d, err
 				})
 			})
 		},
@@ -81,82 +79,8 @@ func (c *cli) domainAdd() *cobra.Command {
 	return cmd
 }
 
-// names collects arguments, a list file and standard input.
-func (c *cli) names(args []string, file string) ([]string, error) {
-	var names []string
-	for _, a := range args {
-		if a != "-" {
-			names = append(names, a)
-			continue
-		}
-		more, err := readNames(c.stdin)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, more...)
-	}
-	if file != "" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, usageError(err.Error())
-		}
-		defer f.Close()
-		more, err := readNames(f)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, more...)
-	}
-	if len(names) == 0 {
-		return nil, usageError("DOMAIN is missing", "give names, or - to read them from standard input")
-	}
-	return names, nil
-}
-
-func readNames(r io.Reader) ([]string, error) {
-	var names []string
-	sc := bufio.NewScanner(r)
-	for sc.Scan() {
-		line, _, _ := strings.Cut(sc.Text(), "#")
-		if line = strings.TrimSpace(line); line != "" {
-			names = append(names, line)
-		}
-	}
-	if err := sc.Err(); err != nil {
-		return nil, fmt.Errorf("reading names: %w", err)
-	}
-	return names, nil
-}
-
-// each runs fn for every name; with several it reports each failure and goes
-// on, and the last failure decides the exit code.
-func (c *cli) each(names []string, fn func(name string) error) error {
-	if len(names) == 1 {
-		return fn(names[0])
-	}
-	var last error
-	for _, name := range names {
-		err := fn(name)
-		var ue *client.UnreachableError
-		if errors.As(err, &ue) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		if err != nil {
-			e := c.classify(err)
-			if !e.quiet {
-				fmt.Fprintf(c.stderr, "zonehold: error: %s: %s\n", problem.Clean(name, 80), e.message)
-			}
-			last = answered(e.code, e.name)
-		}
-	}
-	return last
-}
-
 func (c *cli) printAdded(d *api.Domain, created bool) error {
-	switch {
-	case c.json || c.jsonl:
-		return c.printJSON(d)
-	case c.quiet:
+	if c.quiet {
 		_, err := fmt.Fprintln(c.stdout, d.ID)
 		return err
 	}
@@ -331,7 +255,12 @@ func (c *cli) checkDomain(ctx context.Context, cl *client.Client, ref, method st
 	if err != nil {
 		return err
 	}
-	if err := c.printAttempt(ref, a); err != nil {
+	if c.json || c.jsonl {
+		err = c.printJSON(a)
+	} else {
+		err = c.printAttempt(c.stdout, ref, a)
+	}
+	if err != nil {
 		return err
 	}
 	return attemptVerdict(a)
@@ -347,30 +276,27 @@ func remaining(ctx context.Context) time.Duration {
 	return min(max(time.Until(end)-time.Second, 0), longest)
 }
 
-func (c *cli) printAttempt(ref string, a *api.Attempt) error {
-	if c.json || c.jsonl {
-		return c.printJSON(a)
-	}
+func (c *cli) printAttempt(w io.Writer, ref string, a *api.Attempt) error {
 	took := time.Duration(deref(a.DurationMS)) * time.Millisecond
 	method := strings.ReplaceAll(deref(a.Method), "_", "-")
 	switch {
 	case a.State == "canceled":
-		fmt.Fprintf(c.stdout, "✘ the check of %s was canceled; the domain changed meanwhile\n", ref)
+		fmt.Fprintf(w, "✘ the check of %s was canceled; the domain changed meanwhile\n", ref)
 	case deref(a.Outcome) == "verified":
-		fmt.Fprintf(c.stdout, "%s %s is verified by %s  %s\n", c.paint(green, "✔"), c.paint(bold, ref), method, c.paint(dim, duration(took)))
+		fmt.Fprintf(w, "%s %s is verified by %s  %s\n", c.paint(green, "✔"), c.paint(bold, ref), method, c.paint(dim, duration(took)))
 	default:
 		title, code := "the check gave no reason", ""
 		if a.Problem != nil {
 			title, code = a.Problem.Title, a.Problem.Code
 		}
-		fmt.Fprintf(c.stdout, "%s %s is not verified: %s\n", c.paint(red, "✘"), c.paint(bold, ref), c.paint(bold, title))
-		fmt.Fprintf(c.stdout, "  %s\n", c.paint(dim, joinNonEmpty(" · ", code, deref(a.Outcome), method, duration(took))))
+		fmt.Fprintf(w, "%s %s is not verified: %s\n", c.paint(red, "✘"), c.paint(bold, ref), c.paint(bold, title))
+		fmt.Fprintf(w, "  %s\n", c.paint(dim, joinNonEmpty(" · ", code, deref(a.Outcome), method, duration(took))))
 		if a.Problem != nil {
-			c.printProblem(c.stdout, wireProblem(a.Problem))
+			c.printProblem(w, wireProblem(a.Problem))
 		}
 	}
 	for _, n := range a.Notes {
-		c.printNotes(c.stdout, []problem.Problem{*wireProblem(&n)})
+		c.printNotes(w, []problem.Problem{*wireProblem(&n)})
 	}
 	return nil
 }
@@ -462,25 +388,20 @@ func (c *cli) domainRemove() *cobra.Command {
 		Use:   "remove DOMAIN...",
 		Short: "Give up claims; their codes never prove anything again",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			names, err := c.names(args, file)
+			b, err := c.names(cmd.Context(), args, file)
 			if err != nil {
 				return err
 			}
-			if !yes && len(names) > 1 {
-				return usageError(fmt.Sprintf("this removes %d domains", len(names)), "say --yes if that is meant")
+			if !yes && len(b.names) > 1 {
+				return usageError(fmt.Sprintf("this removes %d domains", len(b.names)), "say --yes if that is meant")
 			}
-			return c.api(cmd, time.Minute, func(ctx context.Context, cl *client.Client) error {
-				return c.each(names, func(name string) error {
-					if err := cl.DeleteDomain(ctx, name); err != nil {
-						return err
+			return c.api(cmd, b.limit(), func(ctx context.Context, cl *client.Client) error {
+				return c.each(b, func(name string) (any, error) {
+					err := cl.DeleteDomain(ctx, name)
+					if err == nil && !c.json && !c.jsonl && !c.quiet {
+						_, err = fmt.Fprintf(c.stdout, "%s removed\n", problem.Clean(name, 300))
 					}
-					if c.json || c.jsonl {
-						return c.printJSON(map[string]string{"removed": name})
-					}
-					if !c.quiet {
-						fmt.Fprintf(c.stdout, "%s removed\n", name)
-					}
-					return nil
+					return map[string]string{"removed": name}, err
 				})
 			})
 		},

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"syscall"
+	"net/url"
+	"strings"
 
 	"github.com/zonehold/zonehold/client"
+	"github.com/zonehold/zonehold/problem"
 )
 
 // Exit codes are a contract (docs/cli.md); an unknown non-zero one is a
@@ -47,32 +48,57 @@ func answered(code int, name string) error {
 	return &exitError{code: code, name: name, message: name, quiet: true}
 }
 
+func timeUp() error {
+	return &exitError{code: exitPending, name: "timeout", message: "the time was up before the answer came", hints: []string{"give more with --timeout"}}
+}
+
+// unreachable is the failure to talk to a server that was not called through
+// package client.
+func unreachable(server string, err error, hint string) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	return &exitError{code: exitUnreachable, name: "server_unreachable",
+		message: fmt.Sprintf("cannot reach the server at %s: %v", server, err), hints: []string{hint}}
+}
+
 // report prints err as the streams' rules say and returns the exit code.
 func (c *cli) report(err error) int {
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
-		return exitOK // the reader has seen enough
-	}
 	e := c.classify(err)
-	if e.quiet {
-		return e.code
+	if !e.quiet {
+		c.complain("", e)
 	}
+	return e.code
+}
+
+// complain prints an error; about names what it belongs to when several
+// things were asked for.
+func (c *cli) complain(about string, e *exitError) {
 	if c.json || c.jsonl {
 		fixes := e.hints
 		if fixes == nil {
 			fixes = []string{}
 		}
+		doc := map[string]any{"code": e.name, "message": e.message, "fixes": fixes, "exit_code": e.code}
+		if about != "" {
+			doc["name"] = about
+		}
 		enc := json.NewEncoder(c.stderr)
 		enc.SetEscapeHTML(false)
-		enc.Encode(map[string]any{"error": map[string]any{
-			"code": e.name, "message": e.message, "fixes": fixes, "exit_code": e.code,
-		}})
-		return e.code
+		enc.Encode(map[string]any{"error": doc})
+		return
 	}
-	fmt.Fprintf(c.stderr, "zonehold: error: %s\n", e.message)
+	text := e.message
+	if about != "" && !strings.Contains(text, about) {
+		text = problem.Clean(about, 80) + ": " + text
+	}
+	for _, line := range strings.Split(text, "\n") {
+		fmt.Fprintf(c.stderr, "zonehold: error: %s\n", line)
+	}
 	for _, h := range e.hints {
 		fmt.Fprintf(c.stderr, "zonehold: hint: %s\n", h)
 	}
-	return e.code
 }
 
 func (c *cli) classify(err error) *exitError {

@@ -18,7 +18,8 @@ func (c *cli) explainCommand() *cobra.Command {
 		Long: `Show the delegation, the name servers and their provider, the records, how the
 site is reached, and which methods could prove the domain.
 
-Exit code 0: answered. 12: no such domain. 5: our own network could not ask.`,
+Exit code 0: answered. 12: no such domain. 5: our own network could not ask.
+1: the name servers could not be learned. 4: --timeout was over before.`,
 		Args: exactly("DOMAIN"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.explain(cmd, args[0]) },
 	}
@@ -31,9 +32,9 @@ func (c *cli) explain(cmd *cobra.Command, domain string) error {
 	if err != nil {
 		return err
 	}
-	host, err := zonehold.ParseHostname(domain)
+	host, err := parseName(domain)
 	if err != nil {
-		return &exitError{code: exitUsage, name: "hostname_invalid", message: err.Error()}
+		return err
 	}
 	kit, err := newKit(cfg)
 	if err != nil {
@@ -44,6 +45,9 @@ func (c *cli) explain(cmd *cobra.Command, domain string) error {
 	s := diagnose.Explore(ctx, kit, host)
 	if err := cmd.Context().Err(); err != nil {
 		return err
+	}
+	if ctx.Err() != nil && (c.timeout > 0 || !s.Delegated) {
+		return timeUp()
 	}
 	if c.json || c.jsonl {
 		if err := c.printJSON(s); err != nil {
@@ -56,88 +60,119 @@ func (c *cli) explain(cmd *cobra.Command, domain string) error {
 	switch {
 	case s.OurFault:
 		return answered(exitPartial, "verifier_fault")
-	case !s.Delegated:
-		return answered(exitNotFound, "domain_not_delegated")
+	case s.Unregistered:
+		return answered(exitNotFound, "domain_not_registered")
+	case s.Err != "":
+		return answered(exitError_, "delegation_unknown")
 	}
 	return nil
+}
+
+func (c *cli) mark(ok bool) string {
+	if ok {
+		return c.paint(green, "✔")
+	}
+	return c.paint(red, "✘")
 }
 
 func (c *cli) printSurvey(s diagnose.Survey) {
 	w := c.stdout
 	head := func(text string) { fmt.Fprintf(w, "\n%s\n", c.paint(bold, text)) }
-	mark := func(ok bool) string {
-		if ok {
-			return c.paint(green, "✔")
-		}
-		return c.paint(red, "✘")
-	}
 	fmt.Fprintf(w, "%s", c.paint(bold, displayName(zonehold.Hostname(s.Hostname))))
 	if s.Registrable != "" && s.Registrable != s.Hostname {
-		fmt.Fprintf(w, "  below %s", s.Registrable)
+		fmt.Fprintf(w, "  below %s", displayName(zonehold.Hostname(s.Registrable)))
 	}
 	fmt.Fprintln(w)
 	if s.Err != "" {
-		fmt.Fprintf(w, "  %s %s\n", mark(false), s.Err)
+		fmt.Fprintf(w, "  %s %s\n", c.mark(false), s.Err)
 	}
 	if s.Delegated {
-		head("Delegation")
-		parent := s.Parent
-		if parent == "" {
-			parent = "the root"
-		}
-		fmt.Fprintf(w, "  zone %s, delegated by %s", s.Zone, parent)
-		if s.DNSHost != nil {
-			fmt.Fprintf(w, ", served by %s", s.DNSHost.Name)
-			if s.DNSHost.ControlPanelURL != "" {
-				fmt.Fprintf(w, " (%s)", s.DNSHost.ControlPanelURL)
-			}
-		}
-		fmt.Fprintln(w)
-		for _, ns := range s.Servers {
-			fmt.Fprintf(w, "  %s %-32s %-28s %-12s", mark(ns.Status == "ok"), ns.Name, ns.Addr, ns.Status)
-			if ns.Serial != 0 {
-				fmt.Fprintf(w, " serial %d", ns.Serial)
-			}
-			fmt.Fprintf(w, " %s\n", c.paint(dim, fmt.Sprintf("%d ms %s", ns.RTTMS, ns.Detail)))
-		}
+		head("Name servers")
+		c.printDelegation(s)
 		head("Records")
-		if len(s.Records) == 0 {
-			fmt.Fprintln(w, "  none at this name")
-		}
-		for _, r := range s.Records {
-			note := ""
-			if !r.Agreed {
-				note = "  (the name servers differ)"
-			}
-			for _, v := range r.Values {
-				fmt.Fprintf(w, "  %-6s %s%s\n", r.Type, v, c.paint(yellow, note))
-			}
-		}
+		c.printRecords(s)
 		head("Web")
-		for _, ws := range s.Web {
-			answer := fmt.Sprintf("status %d", ws.Status)
-			if ws.Error != "" {
-				answer = strings.ReplaceAll(ws.Error, "_", " ")
-			}
-			if ws.FinalURL != "" {
-				answer += " at " + ws.FinalURL
-			}
-			fmt.Fprintf(w, "  %s %-36s %-28s %s %s\n", mark(ws.Error == ""), ws.URL, ws.Addr, answer, c.paint(dim, ws.TLS))
-		}
+		c.printWeb(s)
 	}
 	head("Methods")
 	for _, m := range s.Methods {
-		why := m.Reason
+		why := "cannot work: " + m.Reason
 		if m.Works {
 			why = "would work; covers " + map[zonehold.Covers]string{
 				zonehold.CoversSubtree: "the name and everything below", zonehold.CoversHost: "this host"}[m.Covers]
 		}
-		fmt.Fprintf(w, "  %s %-10s %s\n", mark(m.Works), word(m.Method), why)
+		fmt.Fprintf(w, "  %s %-10s %s\n", c.mark(m.Works), word(m.Method), why)
 	}
 	if len(s.Remarks) > 0 {
 		head("Remarks")
+		const margin = 4
 		for _, r := range s.Remarks {
-			fmt.Fprintf(w, "  ⚠ %s\n", r)
+			fmt.Fprintf(w, "  %s %s\n", c.paint(yellow, "⚠"), strings.Join(wrap(r, c.width()-margin), "\n    "))
 		}
 	}
+}
+
+func (c *cli) printDelegation(s diagnose.Survey) {
+	parent := s.Parent
+	if parent == "" {
+		parent = "the root"
+	}
+	line := "zone " + s.Zone + ", delegated by " + parent
+	if s.DNSHost != nil {
+		line += ", served by " + s.DNSHost.Name
+		if s.DNSHost.ControlPanelURL != "" {
+			line += " (" + s.DNSHost.ControlPanelURL + ")"
+		}
+	}
+	if s.Signed {
+		line += ", signed (not validated here)"
+	} else {
+		line += ", not signed"
+	}
+	fmt.Fprintf(c.stdout, "  %s\n", strings.Join(wrap(line, c.width()-2), "\n  "))
+	var t table
+	for _, ns := range s.Servers {
+		serial, detail := "", ns.Detail
+		if ns.Serial != 0 {
+			serial = fmt.Sprintf("serial %d", ns.Serial)
+		}
+		if ns.Status == "ok" {
+			detail = strings.TrimSpace(fmt.Sprintf("%d ms %s", ns.RTTMS, detail))
+		}
+		t.add(c.mark(ns.Status == "ok"), ns.Name, ns.Addr, strings.ReplaceAll(ns.Status, "_", " "), serial, detail)
+	}
+	t.print(c.stdout)
+}
+
+func (c *cli) printRecords(s diagnose.Survey) {
+	if len(s.Records) == 0 {
+		fmt.Fprintln(c.stdout, "  none at this name")
+	}
+	for _, r := range s.Records {
+		note := ""
+		if !r.Agreed {
+			note = "  " + c.paint(yellow, "⚠ the name servers differ")
+		}
+		for _, v := range r.Values {
+			fmt.Fprintf(c.stdout, "  %-6s %s%s\n", r.Type, v, note)
+		}
+	}
+}
+
+func (c *cli) printWeb(s diagnose.Survey) {
+	if len(s.Aliases) > 0 {
+		fmt.Fprintf(c.stdout, "  an alias to %s\n", strings.Join(s.Aliases, ", then "))
+	}
+	var t table
+	for _, ws := range s.Web {
+		answer := fmt.Sprintf("status %d", ws.Status)
+		if ws.Error != "" {
+			answer = strings.ReplaceAll(ws.Error, "_", " ")
+		}
+		if ws.FinalURL != "" {
+			answer += " at " + ws.FinalURL
+		}
+		t.add(c.mark(ws.Error == ""), ws.URL, ws.Addr, answer, ws.TLS)
+	}
+	t.print(c.stdout)
 }

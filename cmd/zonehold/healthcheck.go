@@ -23,21 +23,21 @@ func (c *cli) healthcheckCommand() *cobra.Command {
 			}
 			ctx, cancel := c.deadline(cmd.Context(), 5*time.Second)
 			defer cancel()
-			return c.healthcheck(ctx, strings.TrimRight(cfg.Server, "/")+"/readyz")
+			return c.healthcheck(ctx, strings.TrimRight(cfg.Server, "/"))
 		},
 	}
 	c.settingFlags(cmd, "server")
 	return cmd
 }
 
-func (c *cli) healthcheck(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (c *cli) healthcheck(ctx context.Context, server string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/readyz", nil)
 	if err != nil {
 		return usageError("the server's address is not a URL")
 	}
 	resp, err := (&http.Client{}).Do(req)
 	if err != nil {
-		return &exitError{code: exitUnreachable, name: "server_unreachable", message: err.Error()}
+		return unreachable(server, err, "start one with: zonehold serve")
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

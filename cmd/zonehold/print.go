@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -27,11 +27,21 @@ func (c *cli) paint(code, text string) string {
 }
 
 func (c *cli) colour() bool {
-	if c.noColor || c.env("NO_COLOR") != "" || c.env("TERM") == "dumb" {
-		return false
+	return c.terminal != nil && !c.noColor && c.env("NO_COLOR") == "" && c.env("TERM") != "dumb"
+}
+
+// width is how many columns text may take: those of the terminal if they are
+// a readable number.
+func (c *cli) width() int {
+	const narrow, wide = 60, 100
+	if c.terminal == nil {
+		return wide
 	}
-	f, ok := c.stdout.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	columns, _, err := term.GetSize(int(c.terminal.Fd()))
+	if err != nil || columns <= 0 {
+		return wide
+	}
+	return min(max(columns, narrow), wide)
 }
 
 const (
@@ -51,13 +61,52 @@ func (c *cli) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
+// warn tells of what was tolerated.
+func (c *cli) warn(text string) {
+	switch {
+	case c.json || c.jsonl:
+		enc := json.NewEncoder(c.stderr)
+		enc.SetEscapeHTML(false)
+		enc.Encode(map[string]string{"warning": text})
+	case !c.quiet:
+		fmt.Fprintf(c.stderr, "zonehold: warning: %s\n", text)
+	}
+}
+
+// wrap breaks text at blanks into lines of at most width characters. A word
+// that is longer stays whole, so that it can be copied.
+func wrap(text string, width int) []string {
+	var lines []string
+	line, length := "", 0
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		if length > 0 && length+1+n > width {
+			lines = append(lines, line)
+			line, length = "", 0
+		}
+		if length > 0 {
+			line, length = line+" ", length+1
+		}
+		line, length = line+word, length+n
+	}
+	return append(lines, line)
+}
+
 // printProblem prints the four parts of a failure.
 func (c *cli) printProblem(w io.Writer, p *problem.Problem) {
+	const margin = 18
 	row := func(label, text string) {
 		if text == "" {
 			return
 		}
-		fmt.Fprintf(w, "  %s %s\n", c.paint(dim, fmt.Sprintf("%-15s", label)), text)
+		lines := []string{text}
+		if label != "See it yourself" { // a command line stays one line
+			lines = wrap(text, c.width()-margin)
+		}
+		for _, line := range lines {
+			fmt.Fprintf(w, "  %s %s\n", c.paint(dim, fmt.Sprintf("%-15s", label)), line)
+			label = ""
+		}
 	}
 	row("Looked for", p.LookedFor)
 	row("Found", p.Found)
@@ -89,7 +138,10 @@ func (c *cli) printNotes(w io.Writer, notes []problem.Problem) {
 		if n.Found != "" {
 			text += ": " + n.Found
 		}
-		fmt.Fprintf(w, "  %s %s  %s\n", c.paint(yellow, "⚠ note"), text, c.paint(dim, string(n.Code)))
+		const margin = 9
+		lines := wrap(text, c.width()-margin)
+		lines[len(lines)-1] += "  " + c.paint(dim, string(n.Code))
+		fmt.Fprintf(w, "  %s %s\n", c.paint(yellow, "⚠ note"), strings.Join(lines, "\n"+strings.Repeat(" ", margin)))
 	}
 }
 
@@ -160,4 +212,31 @@ func (c *cli) printFile(w io.Writer, method string, urls []string, content strin
 
 func (c *cli) printTag(w io.Writer, method, html string) {
 	fmt.Fprintf(w, "  %s\n    Tag    %s\n           in the <head> of the home page\n", method, html)
+}
+
+// table prints rows in columns that are as wide as their longest cell. The
+// first column is a mark, the last may be of any length.
+type table struct{ rows [][]string }
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) print(w io.Writer) {
+	var widths []int
+	for _, row := range t.rows {
+		for i, cell := range row[1:] {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range t.rows {
+		var b strings.Builder
+		for i, cell := range row[1:] {
+			if widths[i] > 0 {
+				fmt.Fprintf(&b, "  %s%s", cell, strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+			}
+		}
+		fmt.Fprintf(w, "  %s %s\n", row[0], strings.TrimSpace(b.String()))
+	}
 }

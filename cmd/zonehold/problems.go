@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,9 @@ func (c *cli) problems() error {
 	return nil
 }
 
+// blank is what a problem fills in when it is met.
+var blank = regexp.MustCompile(`\{[a-z_]+\}`)
+
 func (c *cli) problem(code string) error {
 	e, ok := problem.Lookup(problem.Code(strings.ReplaceAll(code, "-", "_")))
 	if !ok {
@@ -85,11 +89,12 @@ func (c *cli) problem(code string) error {
 	if c.json || c.jsonl {
 		return c.printJSON(problemDoc(e))
 	}
-	fmt.Fprintf(c.stdout, "%s\n%s\n\n%s\n", c.paint(bold, string(e.Code)), e.Title, e.Meaning)
+	fmt.Fprintf(c.stdout, "%s\n%s\n\n%s\n", c.paint(bold, string(e.Code)), e.Title, strings.Join(wrap(e.Meaning, c.width()), "\n"))
 	if len(e.Fixes) > 0 {
 		fmt.Fprintf(c.stdout, "\nTo change\n")
 		for _, f := range e.Fixes {
-			fmt.Fprintf(c.stdout, "  - %s\n", f)
+			f = blank.ReplaceAllStringFunc(f, func(b string) string { return "<" + strings.ReplaceAll(b[1:len(b)-1], "_", " ") + ">" })
+			fmt.Fprintf(c.stdout, "  - %s\n", strings.Join(wrap(f, c.width()-4), "\n    "))
 		}
 	}
 	fmt.Fprintf(c.stdout, "\nWho acts: %s\n", whoActs(&problem.Problem{WhoActs: e.WhoActs, RetryAfterSeconds: e.RetryAfterSeconds}))

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/zonehold/zonehold/internal/config"
+	"github.com/zonehold/zonehold/problem"
 )
 
 // cli is one run of the program.
@@ -19,6 +20,7 @@ type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) string
+	terminal       *os.File // of stdout; nil when that is none
 
 	json, jsonl, quiet, noColor bool
 	verbose                     bool
@@ -43,11 +45,7 @@ To see everything offline: zonehold dev
 To run the service:        zonehold serve`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c.usageErr = false
-			return cmd.Help()
-		},
+		Version:       buildVersion(),
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			c.usageErr = false
 			if c.json && c.jsonl {
@@ -76,10 +74,13 @@ To run the service:        zonehold serve`,
 		c.serveCommand(), c.devCommand(), c.configCommand(), c.healthcheckCommand(),
 		c.problemsCommand(), c.versionCommand(),
 	)
-	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.SetHelpCommand(helpCommand())
+	root.InitDefaultCompletionCmd()
+	root.SetVersionTemplate("zonehold {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	shape(root)
 	for _, cmd := range allCommands(root) {
-		if cmd.HasSubCommands() && cmd != root {
+		if cmd.HasSubCommands() {
 			group(cmd)
 		}
 	}
@@ -97,15 +98,22 @@ func group(cmd *cobra.Command) {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		var names []string
-		for _, sub := range cmd.Commands() {
-			if sub.IsAvailableCommand() {
-				names = append(names, sub.Name())
-			}
-		}
-		return usageError(fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath()),
-			"one of: "+strings.Join(names, ", "))
+		return unknownCommand(cmd, args[0])
 	}
+}
+
+func unknownCommand(cmd *cobra.Command, word string) error {
+	message := fmt.Sprintf("unknown command %q for %q", problem.Clean(word, 40), cmd.CommandPath())
+	if meant := cmd.SuggestionsFor(word); len(meant) > 0 {
+		return usageError(message, "did you mean: "+cmd.CommandPath()+" "+meant[0])
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return usageError(message, "one of: "+strings.Join(names, ", "))
 }
 
 func allCommands(cmd *cobra.Command) []*cobra.Command {
@@ -125,12 +133,10 @@ func (c *cli) load() (*config.Config, error) {
 	cfg, err := config.Load(config.Sources{File: file, Environ: c.environ(), Flags: c.flags})
 	if err != nil {
 		return nil, &exitError{code: exitUsage, name: "config_invalid",
-			message: strings.ReplaceAll(err.Error(), "\n", "\nzonehold: error: "), hints: []string{"all keys: zonehold config show --origin"}}
+			message: err.Error(), hints: []string{"all keys: zonehold config show --origin"}}
 	}
-	if !c.quiet {
-		for _, w := range cfg.Warnings() {
-			fmt.Fprintf(c.stderr, "zonehold: warning: %s\n", w)
-		}
+	for _, w := range cfg.Warnings() {
+		c.warn(w)
 	}
 	return cfg, nil
 }

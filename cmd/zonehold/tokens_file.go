@@ -31,8 +31,10 @@ type oldTokens struct {
 	RetiredAt time.Time `json:"retired_at"`
 }
 
-// maxOldTokens bounds what is remembered of one name.
-const maxOldTokens = 10
+const (
+	maxOldTokens = 10       // remembered of one name
+	maxMemory    = 32 << 20 // bytes of the file
+)
 
 // openTokenMemory reads $XDG_STATE_HOME/zonehold/tokens.json.
 func openTokenMemory(env func(string) string) (*tokenMemory, error) {
@@ -40,25 +42,51 @@ func openTokenMemory(env func(string) string) (*tokenMemory, error) {
 	if dir == "" {
 		home := env("HOME")
 		if home == "" {
-			return nil, errors.New("no HOME or XDG_STATE_HOME to remember codes in; give one with --token")
+			return nil, memoryError(errors.New("neither HOME nor XDG_STATE_HOME is set"))
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}
-	m := &tokenMemory{path: filepath.Join(dir, "zonehold", "tokens.json"), Entries: map[string]*rememberedTokens{}}
-	data, err := os.ReadFile(m.path)
+	m := &tokenMemory{path: filepath.Join(dir, "zonehold", "tokens.json")}
+	return m, m.read()
+}
+
+func memoryError(err error) error {
+	return &exitError{code: exitError_, name: "codes_not_remembered", message: "remembering codes: " + err.Error(),
+		hints: []string{"give a code of your own with --token", "or another folder with XDG_STATE_HOME"}}
+}
+
+func (m *tokenMemory) read() error {
+	m.Entries = map[string]*rememberedTokens{}
+	info, err := os.Stat(m.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading remembered codes: %w", err)
+		return memoryError(err)
+	}
+	damaged := func(why string) error {
+		return &exitError{code: exitError_, name: "codes_damaged", message: fmt.Sprintf("the remembered codes in %s are damaged: %s", m.path, why),
+			hints: []string{"repair the file, or move it away; then new codes are made"}}
+	}
+	if info.Size() > maxMemory {
+		return damaged(fmt.Sprintf("larger than %d bytes", maxMemory))
+	}
+	data, err := os.ReadFile(m.path)
+	if err != nil {
+		return memoryError(err)
 	}
 	if err := json.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("reading remembered codes in %s: %w (repair or delete the file)", m.path, err)
+		return damaged(err.Error())
+	}
+	for key, e := range m.Entries {
+		if e == nil || !wellFormed(e.Current.TXT, e.Current.CNAME, e.Current.File, e.Current.Meta) {
+			return damaged(fmt.Sprintf("%q holds no code", key))
+		}
 	}
 	if m.Entries == nil {
 		m.Entries = map[string]*rememberedTokens{}
 	}
-	return m, nil
+	return nil
 }
 
 // tokens returns the codes of a name, making and saving them on first use or
@@ -67,19 +95,22 @@ func (m *tokenMemory) tokens(profile zonehold.ProfileName, host zonehold.Hostnam
 	key := string(profile) + "/" + string(host)
 	e := m.Entries[key]
 	if e == nil || renew {
-		made, err := zonehold.NewTokens(profile, "")
+		unlock, err := m.lock()
 		if err != nil {
+			return t, nil, false, memoryError(err)
+		}
+		defer unlock()
+		if err := m.read(); err != nil { // another run may have written meanwhile
 			return t, nil, false, err
 		}
-		now := time.Now().UTC().Truncate(time.Second)
-		next := &rememberedTokens{Current: made, CreatedAt: now}
-		if e != nil {
-			next.Old = append([]oldTokens{{Values: e.Current.Values(), RetiredAt: now}}, e.Old...)
-			next.Old = next.Old[:min(len(next.Old), maxOldTokens)]
-		}
-		m.Entries[key], e, fresh = next, next, true
-		if err := m.save(); err != nil {
-			return t, nil, false, err
+		if e = m.Entries[key]; e == nil || renew {
+			if e, err = next(profile, e); err != nil {
+				return t, nil, false, err
+			}
+			m.Entries[key], fresh = e, true
+			if err := m.save(); err != nil {
+				return t, nil, false, memoryError(err)
+			}
 		}
 	}
 	for _, o := range e.Old {
@@ -90,22 +121,62 @@ func (m *tokenMemory) tokens(profile zonehold.ProfileName, host zonehold.Hostnam
 	return e.Current, old, fresh, nil
 }
 
-func (m *tokenMemory) save() error {
-	if err := os.MkdirAll(filepath.Dir(m.path), 0o700); err != nil {
-		return fmt.Errorf("remembering the code: %w", err)
+// next makes new codes and remembers those of before, which may be nil.
+func next(profile zonehold.ProfileName, before *rememberedTokens) (*rememberedTokens, error) {
+	made, err := zonehold.NewTokens(profile, "")
+	if err != nil {
+		return nil, err
 	}
+	now := time.Now().UTC().Truncate(time.Second)
+	e := &rememberedTokens{Current: made, CreatedAt: now}
+	if before != nil {
+		e.Old = append([]oldTokens{{Values: before.Current.Values(), RetiredAt: now}}, before.Old...)
+		e.Old = e.Old[:min(len(e.Old), maxOldTokens)]
+	}
+	return e, nil
+}
+
+// lock keeps other runs from writing. A lock that is older than any write
+// takes was left behind.
+func (m *tokenMemory) lock() (unlock func(), err error) {
+	const patience, stale = 10 * time.Second, 30 * time.Second
+	if err := os.MkdirAll(filepath.Dir(m.path), 0o700); err != nil {
+		return nil, err
+	}
+	path := m.path + ".lock"
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			f.Close()
+			return func() { os.Remove(path) }, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		if info, serr := os.Stat(path); serr == nil && time.Since(info.ModTime()) > stale {
+			os.Remove(path)
+		} else if time.Since(start) > patience {
+			return nil, fmt.Errorf("another run holds %s", path)
+		}
+	}
+}
+
+func (m *tokenMemory) save() error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(m.path), "tokens-*")
 	if err != nil {
-		return fmt.Errorf("remembering the code: %w", err)
+		return err
 	}
 	_, werr := tmp.Write(append(data, '\n'))
-	if err := errors.Join(werr, tmp.Close()); err != nil {
-		os.Remove(tmp.Name())
-		return fmt.Errorf("remembering the code: %w", err)
+	err = errors.Join(werr, tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), m.path)
 	}
-	return os.Rename(tmp.Name(), m.path)
+	if err != nil {
+		os.Remove(tmp.Name())
+	}
+	return err
 }

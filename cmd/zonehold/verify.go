@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -27,6 +28,7 @@ type verifyOptions struct {
 	method, profile, scheme string
 	port                    uint16
 	token, tokenFile        string
+	given                   bool // one of the two, even if it is empty
 	old                     []string
 	renew, show             bool
 }
@@ -41,7 +43,8 @@ the answer. Without --token a code is made on first use and remembered in
 $XDG_STATE_HOME/zonehold/tokens.json, so that the same command can be repeated
 until the proof is in place.
 
-Exit code 0: verified. 3: not verified. 5: our own network could not ask.`,
+Exit code 0: verified. 3: not verified. 4: --timeout was over before. 5: our own
+network could not ask.`,
 		Example: `  zonehold verify example.com
   zonehold verify example.com --method dns-txt --token 4qj2…
   zonehold verify example.com --method meta-tag --profile yandex --token 26aa…`,
@@ -89,10 +92,6 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	claim, fresh, err := c.claim(domain, o)
-	if err != nil {
-		return err
-	}
 	var method verify.Method
 	if o.method != "" {
 		if method, err = parseMethod(o.method); err != nil {
@@ -100,6 +99,11 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 		}
 	}
 	kit, err := newKit(cfg)
+	if err != nil {
+		return err
+	}
+	o.given = cmd.Flags().Changed("token") || cmd.Flags().Changed("token-file")
+	claim, fresh, err := c.claim(domain, o)
 	if err != nil {
 		return err
 	}
@@ -121,6 +125,9 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 	}
 	if err := cmd.Context().Err(); err != nil {
 		return err
+	}
+	if c.timeout > 0 && ctx.Err() != nil && report.Outcome != zonehold.OutcomeVerified {
+		return timeUp()
 	}
 	if err := c.printReport(claim, report, challenges, fresh); err != nil {
 		return err
@@ -154,9 +161,14 @@ func challengesOf(kit *verify.Kit, claim verify.Claim, only verify.Method) []zon
 // claim puts together what is to be proved; fresh says that its codes were
 // made just now.
 func (c *cli) claim(domain string, o verifyOptions) (claim verify.Claim, fresh bool, err error) {
-	host, err := zonehold.ParseHostname(domain)
+	host, err := parseName(domain)
+	if err == nil {
+		if refused := host.CheckClaim(); refused != nil {
+			err = refusedName(refused)
+		}
+	}
 	if err != nil {
-		return claim, false, &exitError{code: exitUsage, name: "hostname_invalid", message: err.Error()}
+		return claim, false, err
 	}
 	profile := zonehold.ProfileName(o.profile)
 	if !profile.Valid() {
@@ -166,13 +178,22 @@ func (c *cli) claim(domain string, o verifyOptions) (claim verify.Claim, fresh b
 		return claim, false, usageError(fmt.Sprintf("unknown scheme %q", problem.Clean(o.scheme, 40)), "http or https")
 	}
 	claim = verify.Claim{Hostname: host, Scheme: o.scheme, Port: o.port, Profile: profile}
-	token, err := c.givenToken(o)
-	if err != nil {
-		return claim, false, err
+	for _, v := range o.old {
+		if !wellFormed(v) {
+			return claim, false, notACode("the old code is not one")
+		}
+		claim.Old = append(claim.Old, verify.OldToken{Value: v})
 	}
-	if token != "" {
-		if err := c.checkToken(token); err != nil {
+	if o.given {
+		token, err := c.givenToken(o)
+		if err != nil {
 			return claim, false, err
+		}
+		if !wellFormed(token) {
+			return claim, false, notACode("the code is not one")
+		}
+		if len(token) < 16 {
+			c.warn("a code this short can be guessed, so it proves little")
 		}
 		claim.Tokens = zonehold.Tokens{TXT: token, CNAME: token, File: token, Meta: token}
 	} else {
@@ -180,14 +201,30 @@ func (c *cli) claim(domain string, o verifyOptions) (claim verify.Claim, fresh b
 		if err != nil {
 			return claim, false, err
 		}
-		if claim.Tokens, claim.Old, fresh, err = memory.tokens(profile, host, o.renew); err != nil {
+		tokens, old, made, err := memory.tokens(profile, host, o.renew)
+		if err != nil {
 			return claim, false, err
 		}
-	}
-	for _, v := range o.old {
-		claim.Old = append(claim.Old, verify.OldToken{Value: v})
+		claim.Tokens, claim.Old, fresh = tokens, append(claim.Old, old...), made
 	}
 	return claim, fresh, nil
+}
+
+func parseName(s string) (zonehold.Hostname, error) {
+	host, err := zonehold.ParseHostname(s)
+	if err != nil {
+		return "", refusedName(err)
+	}
+	return host, nil
+}
+
+func refusedName(err error) error {
+	e := &exitError{code: exitUsage, name: zonehold.CodeHostnameInvalid, message: err.Error()}
+	var he *zonehold.HostnameError
+	if errors.As(err, &he) {
+		e.name = he.Code
+	}
+	return e
 }
 
 func (c *cli) givenToken(o verifyOptions) (string, error) {
@@ -212,16 +249,20 @@ func (c *cli) givenToken(o verifyOptions) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-// checkToken admits any code that fits into a DNS label and a file name: it
+// wellFormed admits any code that fits into a DNS label and a file name: it
 // may come from another program that issues its own.
-func (c *cli) checkToken(token string) error {
-	if len(token) > zonehold.MaxLabel || strings.Trim(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
-		return usageError("the code is not one", "a code has at most 63 letters, digits, hyphens and underscores; give it alone, without token= or quotes")
+func wellFormed(codes ...string) bool {
+	for _, code := range codes {
+		if code == "" || len(code) > zonehold.MaxLabel ||
+			strings.Trim(code, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+			return false
+		}
 	}
-	if len(token) < 16 && !c.quiet {
-		fmt.Fprintln(c.stderr, "zonehold: warning: a code this short can be guessed, so it proves little")
-	}
-	return nil
+	return true
+}
+
+func notACode(message string) error {
+	return usageError(message, "a code has 1 to 63 letters, digits, hyphens and underscores; give it alone, without token= or quotes")
 }
 
 // verifyJSON is the document of `zonehold verify --json`.
@@ -280,7 +321,7 @@ func (c *cli) printReport(claim verify.Claim, r diagnose.Report, challenges []zo
 }
 
 func (c *cli) printStepsIfAsked(steps []zonehold.Step) {
-	if c.verbose {
+	if c.verbose && !c.json && !c.jsonl { // the document has the steps
 		c.printSteps(c.stderr, steps)
 	}
 }

@@ -75,6 +75,7 @@ var dialling = []string{"probe", "probe/...", "testnet"}
 // diallingFiles may use an HTTP client towards the user's own server.
 var diallingFiles = map[string]string{
 	"client":                      "the Go client of /v1",
+	"cmd/zonehold/dev_client.go":  "talks to the user's own dev server",
 	"cmd/zonehold/healthcheck.go": "asks the local server whether it is ready",
 }
 

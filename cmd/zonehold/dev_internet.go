@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/zonehold/zonehold/internal/config"
+	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/web"
+	"github.com/zonehold/zonehold/testnet"
+	"github.com/zonehold/zonehold/verify"
+)
+
+// devInternet is the fake internet of `zonehold dev`.
+type devInternet struct {
+	*testnet.Network
+	cache  *testnet.Resolver
+	shared bool // other processes on this machine can reach it
+}
+
+// devRanges are the addresses of a shared fake internet, see
+// testnet.NewOnLoopback.
+var devRanges = []netip.Prefix{netip.MustParsePrefix("127.45.0.0/16"), netip.MustParsePrefix("127.46.0.0/16")}
+
+// openInternet starts a fake internet that other processes can reach, or one
+// for this process alone where the system does not give out those addresses.
+func openInternet() (*devInternet, error) {
+	d := &devInternet{shared: true}
+	var err error
+	if d.Network, err = testnet.NewOnLoopback(testnet.Ports{}); err != nil {
+		return openPrivateInternet()
+	}
+	return d.furnish(), nil
+}
+
+func openPrivateInternet() (*devInternet, error) {
+	n, err := testnet.New()
+	if err != nil {
+		return nil, err
+	}
+	return (&devInternet{Network: n}).furnish(), nil
+}
+
+func (d *devInternet) furnish() *devInternet {
+	d.cache = d.Resolver()
+	for _, name := range devDomains {
+		d.Zone(name)
+		d.Host(name).Page("/", http.StatusOK, "text/html; charset=utf-8",
+			"<!doctype html><html><head><title>"+name+"</title></head><body><h1>"+name+"</h1></body></html>\n")
+	}
+	return d
+}
+
+// kit is that of a service that lives in the fake internet.
+func (d *devInternet) kit(cfg *config.Config) (*verify.Kit, error) {
+	guard := probe.GuardConfig{}
+	if d.shared {
+		guard.Allow = devRanges
+	}
+	dialer := &probe.Dialer{Guard: probe.NewGuard(guard), Route: d.Route, Timeout: 2 * time.Second}
+	roots, err := dns.ParseRootHints(strings.NewReader(d.RootHints()))
+	if err != nil {
+		return nil, err
+	}
+	p := d.Ports()
+	return kitOn(cfg,
+		dns.Config{Dialer: dialer, Roots: roots, Port: p.DNS, QueryTimeout: 500 * time.Millisecond, Recursive: []netip.AddrPort{d.cache.Addr()}},
+		web.Config{Dialer: dialer, RootCAs: d.CertPool(), Ports: []uint16{p.HTTP, p.HTTPS}, Timeout: 5 * time.Second})
+}
+
+// writeEnv writes a file for the shell that takes a terminal into the fake
+// internet, and returns its path.
+func (d *devInternet) writeEnv(dir, server, token string) (string, error) {
+	vars := [][2]string{{"ZONEHOLD_SERVER", server}, {"ZONEHOLD_TOKEN", token}}
+	if d.shared {
+		hints, ca := filepath.Join(dir, "root.hints"), filepath.Join(dir, "ca.pem")
+		if err := os.WriteFile(hints, []byte(d.RootHints()), 0o600); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(ca, d.CA(), 0o600); err != nil {
+			return "", err
+		}
+		p := d.Ports()
+		vars = append(vars, [][2]string{
+			{"ZONEHOLD_DNS_ROOT_HINTS", hints},
+			{"ZONEHOLD_DNS_PORT", fmt.Sprint(p.DNS)},
+			{"ZONEHOLD_DNS_RESOLVERS", d.cache.Addr().String()},
+			{"ZONEHOLD_HTTP_PORTS", fmt.Sprintf("%d,%d", p.HTTP, p.HTTPS)},
+			{"ZONEHOLD_EGRESS_ALLOW", devRanges[0].String() + "," + devRanges[1].String()},
+			{"SSL_CERT_FILE", ca},
+			{"XDG_STATE_HOME", filepath.Join(dir, "state")},
+		}...)
+	}
+	var b strings.Builder
+	for _, v := range vars {
+		fmt.Fprintf(&b, "export %s=%s\n", v[0], shellQuote(v[1]))
+	}
+	if self, err := os.Executable(); err == nil {
+		// The program may have been built and started by `go run`.
+		bin := filepath.Join(dir, "bin")
+		if os.Mkdir(bin, 0o700) == nil && os.Symlink(self, filepath.Join(bin, "zonehold")) == nil {
+			fmt.Fprintf(&b, "export PATH=%s:\"$PATH\"\n", shellQuote(bin))
+		}
+	}
+	env := filepath.Join(dir, "env")
+	return env, os.WriteFile(env, []byte(b.String()), 0o600)
+}
+
+// shellQuote quotes a word for a POSIX shell if it needs that.
+func shellQuote(s string) string {
+	const harmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,=@%+"
+	if s != "" && strings.Trim(s, harmless) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
