@@ -11,6 +11,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/internal/jobs"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/problem"
 	"github.com/zonehold/zonehold/verify"
@@ -252,6 +253,9 @@ func (a *App) run(at *store.Attempt, d *store.Domain) {
 // a verdict that changes nothing.
 func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (diagnose.Report, []string) {
 	claim := claimOf(d)
+	if d.Method != "" && at.Requested == d.Method {
+		claim.VerifiedBefore = d.VerifiedAt // so that a removed proof is called one
+	}
 	old, err := a.store.OldTokens(ctx, d.AccountID, d.Hostname, d.Tokens)
 	if err != nil {
 		a.log.Error("old tokens cannot be read", "attempt", at.ID, "err", err)
@@ -358,10 +362,14 @@ func (a *App) requeue(ctx context.Context, refs []store.Ref) error {
 		if err != nil {
 			return err
 		}
-		jobs, err := a.jobs.Insert(ctx, tx, ids, now)
+		work := make([]jobs.Job, len(ids))
+		for i, id := range ids {
+			work[i].AttemptID = id
+		}
+		numbers, err := a.jobs.Insert(ctx, tx, work)
 		if err != nil {
 			return err
 		}
-		return tx.SetJobs(ctx, ids, jobs)
+		return tx.SetJobs(ctx, ids, numbers)
 	})
 }
