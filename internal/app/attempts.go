@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/jobs"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/verify"
 )
@@ -71,7 +72,7 @@ func (a *App) launch(ctx context.Context, s *start) error {
 
 // Attempt finds one attempt.
 func (a *App) Attempt(ctx context.Context, actor zonehold.Actor, id string) (*Attempt, error) {
-	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+	if err := allow(actor, zonehold.ScopeDomainsRead, zonehold.ScopeChecksRun); err != nil {
 		return nil, err
 	}
 	at, err := a.store.Attempt(ctx, actor.Account.ID, id)
@@ -84,7 +85,7 @@ func (a *App) Attempt(ctx context.Context, actor zonehold.Actor, id string) (*At
 // WaitAttempt returns the attempt when it is finished or when ctx ends,
 // whichever is first.
 func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) (*Attempt, error) {
-	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
+	if err := allow(actor, zonehold.ScopeDomainsRead, zonehold.ScopeChecksRun); err != nil {
 		return nil, err
 	}
 	always := context.WithoutCancel(ctx)
@@ -206,10 +207,11 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			return err
 		}
 		var (
-			now        = time.Now().UTC().Truncate(time.Microsecond)
-			budget     = budgets{app: a, tx: tx, now: now}
-			soon, late []*store.Attempt // to be delivered now, or looked after later
-			scheduled  []string
+			now       = time.Now().UTC().Truncate(time.Microsecond)
+			budget    = budgets{app: a, tx: tx, now: now}
+			begun     []*store.Attempt
+			work      []jobs.Job
+			scheduled []string
 		)
 		for _, s := range starts {
 			d, at := domains[s.attempt.DomainID], s.attempt
@@ -237,21 +239,24 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			at.Generation, at.CreatedAt, at.ReadyAt = d.Generation, now, now
 			at.State, at.NodeID, at.Run, at.StartedAt, at.JobID = zonehold.AttemptQueued, "", 0, time.Time{}, 0
 			under[d.ID] = at
-			if s.node == "" {
-				soon = append(soon, at)
-				continue
+			job := jobs.Job{AttemptID: at.ID, Background: at.Trigger == zonehold.TriggerSchedule}
+			if s.node != "" {
+				// It runs here at once; the queue looks after it later.
+				at.State, at.NodeID, at.Run, at.StartedAt = zonehold.AttemptRunning, s.node, 1, now
+				job.At = now.Add(a.timing.net)
 			}
-			at.State, at.NodeID, at.Run, at.StartedAt = zonehold.AttemptRunning, s.node, 1, now
-			late = append(late, at)
+			begun, work = append(begun, at), append(work, job)
 		}
-		if err := a.addJobs(ctx, tx, soon, now); err != nil {
+		ids = nil // from here on, those that begin
+		numbers, err := a.jobs.Insert(ctx, tx, work)
+		if err != nil {
 			return err
 		}
-		if err := a.addJobs(ctx, tx, late, now.Add(a.timing.net)); err != nil {
-			return err
+		for i, at := range begun {
+			at.JobID = numbers[i]
+			ids = append(ids, at.DomainID)
 		}
-		all := append(soon, late...)
-		if err := tx.InsertAttempts(ctx, all); err != nil {
+		if err := tx.InsertAttempts(ctx, begun); err != nil {
 			return err
 		}
 		// So that the same check is not found due again while it runs; its end
@@ -259,30 +264,11 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 		if err := tx.SetNextCheck(ctx, scheduled, now.Add(recheckSoon)); err != nil {
 			return err
 		}
-		changed := make([]string, len(all))
-		for i, at := range all {
-			changed[i] = at.DomainID
-		}
-		return tx.Touch(ctx, changed)
+		return tx.Touch(ctx, ids)
 	})
 }
 
 var errNotDue = errors.New("not due any more")
-
-func (a *App) addJobs(ctx context.Context, tx *store.Tx, attempts []*store.Attempt, at time.Time) error {
-	ids := make([]string, len(attempts))
-	for i, attempt := range attempts {
-		ids[i] = attempt.ID
-	}
-	jobs, err := a.jobs.Insert(ctx, tx, ids, at)
-	if err != nil {
-		return err
-	}
-	for i, attempt := range attempts {
-		attempt.JobID = jobs[i]
-	}
-	return nil
-}
 
 // budgets hold requested checks to their limits, per account and per target
 // over all accounts (threat T12), over a sliding time.

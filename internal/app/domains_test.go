@@ -110,6 +110,11 @@ func TestScopes(t *testing.T) {
 	reader.Scopes = []zonehold.Scope{zonehold.ScopeChecksRun}
 	_, err = a.Domain(t.Context(), reader, d.ID)
 	wantKind(t, err, KindForbidden)
+	// Who may start a check may see its end.
+	at := begin(t, a, reader, d.ID, "")
+	if _, err := a.Attempt(t.Context(), reader, at.ID); err != nil {
+		t.Error(err)
+	}
 	_, err = a.Domain(t.Context(), zonehold.Actor{Scopes: []zonehold.Scope{zonehold.ScopeAdmin}}, d.ID)
 	wantKind(t, err, KindForbidden)
 }

@@ -18,16 +18,18 @@ func invalid(field, format string, args ...any) *Error {
 	return &Error{Kind: KindInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// allow checks the scope of the caller's token.
-func allow(actor zonehold.Actor, scope zonehold.Scope) error {
+// allow checks that the caller's token has one of the scopes.
+func allow(actor zonehold.Actor, scopes ...zonehold.Scope) error {
 	if actor.Account.ID == "" {
-		return &Error{Kind: KindForbidden, Scope: scope, Message: "Nobody is signed in."}
+		return &Error{Kind: KindForbidden, Scope: scopes[0], Message: "Nobody is signed in."}
 	}
-	if !actor.Allows(scope) {
-		return &Error{Kind: KindForbidden, Scope: scope,
-			Message: fmt.Sprintf("The token lacks the scope %s. Use a token that has it.", scope)}
+	for _, scope := range scopes {
+		if actor.Allows(scope) {
+			return nil
+		}
 	}
-	return nil
+	return &Error{Kind: KindForbidden, Scope: scopes[0],
+		Message: fmt.Sprintf("The token lacks the scope %s. Use a token that has it.", scopes[0])}
 }
 
 // ours turns an error of the store into one for the caller. Errors that are

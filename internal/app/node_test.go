@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
 	"github.com/zonehold/zonehold/internal/store"
@@ -219,6 +221,32 @@ func TestTwoNodesShareAndOneStopsInGoodOrder(t *testing.T) {
 		if sum := ran[0].Load() + ran[1].Load(); sum < 40 {
 			t.Errorf("%d runs", sum)
 		}
+	})
+}
+
+func TestStopLeavesNothingBehind(t *testing.T) {
+	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+		before := goleak.IgnoreCurrent()
+		s, err := store.Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := make1(t, s, Config{Check: fixed(zonehold.MethodDNSTXT, zonehold.OutcomeVerified), Worker: true}, quick)
+		if err := a.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		who := actor(t, s, "alpha")
+		wait(t, a, who, begin(t, a, who, create(t, a, who, "example.com").ID, "").ID)
+		if err := a.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if n, err := s.LiveNodes(t.Context(), time.Hour); n != 0 || err != nil {
+			t.Errorf("%d nodes left, %v", n, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		goleak.VerifyNone(t, before)
 	})
 }
 

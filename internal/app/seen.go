@@ -13,7 +13,7 @@ type seen struct {
 	by map[string]*Domain
 }
 
-const maxSeen = 4096 // of some KiB each
+const maxSeen = 1024 // of some KiB each
 
 // get returns a copy of the view that the mark says still holds, or nil. What
 // its pointers and slices lead to is shared and must not be changed.

@@ -175,18 +175,31 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Insert adds one job for each attempt, to be looked at from then on, and
-// returns their ids in the same order.
-func (e *Engine) Insert(ctx context.Context, tx *store.Tx, attemptIDs []string, at time.Time) ([]int64, error) {
-	if len(attemptIDs) == 0 {
+// Job is a look at one attempt.
+type Job struct {
+	AttemptID string
+	At        time.Time // not before; zero or past: at once
+	// Background work gives way to the other jobs that wait.
+	Background bool
+}
+
+const priorityBackground = 3 // River's usual one is 1
+
+// Insert adds jobs and returns their ids in the same order.
+func (e *Engine) Insert(ctx context.Context, tx *store.Tx, jobs []Job) ([]int64, error) {
+	if len(jobs) == 0 {
 		return nil, nil
 	}
-	params := make([]river.InsertManyParams, len(attemptIDs))
-	for i, id := range attemptIDs {
-		params[i].Args = verifyDomain{AttemptID: id}
-		if time.Until(at) > 0 {
-			params[i].InsertOpts = &river.InsertOpts{ScheduledAt: at}
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, j := range jobs {
+		opts := &river.InsertOpts{}
+		if time.Until(j.At) > 0 {
+			opts.ScheduledAt = j.At
 		}
+		if j.Background {
+			opts.Priority = priorityBackground
+		}
+		params[i] = river.InsertManyParams{Args: verifyDomain{AttemptID: j.AttemptID}, InsertOpts: opts}
 	}
 	results, err := e.q.insert(ctx, tx, params)
 	if err != nil {

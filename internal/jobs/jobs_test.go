@@ -57,7 +57,11 @@ func TestDelivery(t *testing.T) {
 		insert := func(at time.Time, ids ...string) (got []int64) {
 			t.Helper()
 			err := s.InTx(t.Context(), func(tx *store.Tx) (err error) {
-				got, err = api.Insert(t.Context(), tx, ids, at)
+				list := make([]jobs.Job, len(ids))
+				for i, id := range ids {
+					list[i] = jobs.Job{AttemptID: id, At: at, Background: i%2 == 1}
+				}
+				got, err = api.Insert(t.Context(), tx, list)
 				return err
 			})
 			if err != nil || len(got) != len(ids) {
@@ -68,7 +72,7 @@ func TestDelivery(t *testing.T) {
 		insert(time.Now(), "a", "b")
 		undone := errors.New("rolled back")
 		if err := s.InTx(t.Context(), func(tx *store.Tx) error {
-			if _, err := api.Insert(t.Context(), tx, []string{"never"}, time.Now()); err != nil {
+			if _, err := api.Insert(t.Context(), tx, []jobs.Job{{AttemptID: "never"}}); err != nil {
 				return err
 			}
 			return undone
@@ -124,7 +128,7 @@ func TestFailedWorkIsDeliveredAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.InTx(t.Context(), func(tx *store.Tx) error {
-			_, err := e.Insert(t.Context(), tx, []string{"x"}, time.Now())
+			_, err := e.Insert(t.Context(), tx, []jobs.Job{{AttemptID: "x"}})
 			return err
 		}); err != nil {
 			t.Fatal(err)
