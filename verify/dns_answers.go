@@ -13,8 +13,8 @@ import (
 // tally sorts the answers of a zone's servers by whether they show the proof.
 type tally struct {
 	have, lack []dns.ServerAnswer // usable answers, one per address
-	failed     []dns.ServerAnswer // servers none of whose addresses answered, one each
-	dead       []dns.ServerAnswer // failed addresses of servers that answered on another one
+	failed     []dns.ServerAnswer // servers that do not count for any side, one answer each
+	dead       []dns.ServerAnswer // silent addresses of servers that answered on another one
 	// servers that count, those with the proof on every answering address, and
 	// those without it on every one.
 	servers, holders, without int
@@ -46,6 +46,20 @@ func count(a *dns.Answer, proves func(*dns.ServerAnswer) bool) tally {
 		}
 		byName[sa.Server] = st
 	}
+	for i := range a.Servers {
+		sa := &a.Servers[i]
+		if _, answered := byName[sa.Server]; !answered || sa.Status == dns.StatusOK || sa.Status == dns.StatusNoRoute {
+			continue
+		}
+		if silent(sa) {
+			t.dead = append(t.dead, *sa)
+			continue
+		}
+		// One address answers, another says that it does not know the zone:
+		// that may be an open door for strangers (threat T22).
+		delete(byName, sa.Server)
+		t.failed = append(t.failed, *sa)
+	}
 	for _, st := range byName {
 		switch {
 		case !st.lack:
@@ -55,14 +69,16 @@ func count(a *dns.Answer, proves func(*dns.ServerAnswer) bool) tally {
 		}
 	}
 	t.servers = len(byName) + len(t.failed)
-	for i := range a.Servers {
-		sa := &a.Servers[i]
-		_, answered := byName[sa.Server]
-		if answered && sa.Status != dns.StatusOK && sa.Status != dns.StatusNoRoute {
-			t.dead = append(t.dead, *sa)
-		}
-	}
 	return t
+}
+
+// silent reports that nobody spoke at the address of an answer.
+func silent(sa *dns.ServerAnswer) bool {
+	switch sa.Status {
+	case dns.StatusTimeout, dns.StatusUnreachable, dns.StatusForbidden, dns.StatusNoAddress:
+		return true
+	}
+	return false
 }
 
 // proved reports whether the policy is satisfied that the proof is there.
