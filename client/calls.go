@@ -15,11 +15,11 @@ import (
 // CreateDomain claims a hostname; false when the account already has it.
 func (c *Client) CreateDomain(ctx context.Context, in api.CreateDomain) (*api.Domain, bool, error) {
 	var d api.Domain
-	resp, err := c.call(ctx, http.MethodPost, "/v1/domains", nil, in, &d)
+	status, err := c.call(ctx, http.MethodPost, "/v1/domains", nil, in, &d)
 	if err != nil {
 		return nil, false, err
 	}
-	return &d, resp.StatusCode == http.StatusCreated, nil
+	return &d, status == http.StatusCreated, nil
 }
 
 // Domain finds a domain by id or hostname.

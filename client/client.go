@@ -120,28 +120,29 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// call sends one request and decodes the reply into out, unless nil.
-func (c *Client) call(ctx context.Context, method, path string, query url.Values, in, out any) (*http.Response, error) {
+// call sends one request and decodes the reply into out, unless nil. It
+// gives the status.
+func (c *Client) call(ctx context.Context, method, path string, query url.Values, in, out any) (status int, err error) {
 	resp, err := c.send(ctx, method, path, query, in, nil)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer resp.Body.Close()
 	if out == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxReply))
-		return resp, nil
+		return resp.StatusCode, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	if err != nil {
-		return nil, &UnreachableError{c.base, c.cause(ctx, err)}
+		return 0, &UnreachableError{c.base, c.cause(ctx, err)}
 	}
 	if len(body) > maxReply {
-		return nil, fmt.Errorf("the reply to %s %s is larger than %d bytes", method, path, maxReply)
+		return 0, fmt.Errorf("the reply to %s %s is larger than %d bytes", method, path, maxReply)
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return nil, fmt.Errorf("the reply to %s %s is not that of a zonehold server: %w", method, path, err)
+		return 0, fmt.Errorf("the reply to %s %s is not that of a zonehold server: %w", method, path, err)
 	}
-	return resp, nil
+	return resp.StatusCode, nil
 }
 
 // send gives a reply of status 2xx, or an error.
