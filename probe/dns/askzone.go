@@ -290,7 +290,7 @@ func (r *Resolver) zoneBelow(ctx context.Context, w *work, zone *Zone, q *questi
 	if i < 0 {
 		return nil
 	}
-	cut, sure := apexOf(&answers[i], zone.Name, q)
+	cut, sure := apexOf(&answers[i], zone.Name)
 	if !sure {
 		cut = r.askApex(ctx, w, zone, q, &answers[i])
 	}
@@ -335,7 +335,7 @@ func mergeZones(a, b *Zone) *Zone {
 }
 
 // apexOf tells from an answer alone the apex of the zone that gave it.
-func apexOf(a *asked, zone string, q *question) (apex string, sure bool) {
+func apexOf(a *asked, zone string) (apex string, sure bool) {
 	switch {
 	case a.SOA != nil:
 		return a.SOA.Zone, true

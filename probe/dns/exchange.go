@@ -154,7 +154,7 @@ func (x *exchange) overTCP(ctx context.Context, why error, edns bool) (*message,
 		x.a.TCPFailed = true
 		if errors.Is(why, errMismatch) && statusOf(err) != StatusForbidden {
 			// Whoever sent them: there is nothing to believe.
-			return nil, fmt.Errorf("%w, and over TCP: %v", errMismatch, err)
+			return nil, fmt.Errorf("%w, and over TCP: %v", errMismatch, err) //nolint:errorlint // err does not decide what this is
 		}
 		return nil, fmt.Errorf("%w, and over TCP: %w", why, err)
 	}
@@ -390,11 +390,11 @@ func bound(ctx context.Context, conn net.Conn, deadline time.Time) func() {
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
-	conn.SetDeadline(deadline)
+	_ = conn.SetDeadline(deadline) // fails only on a closed connection, as what follows does
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	return func() { stop() }
 }
 

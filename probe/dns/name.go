@@ -190,14 +190,6 @@ func childToward(zone, name string) string {
 	}
 }
 
-func countLabels(name string) int {
-	n := 0
-	for ; name != ""; name = parentName(name) {
-		n++
-	}
-	return n
-}
-
 // shown is a zone name for messages.
 func shown(name string) string {
 	if name == "" {

@@ -271,7 +271,7 @@ func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *
 	case zone.Name == "" && !(spoke && r.forwarding()):
 		err = ErrOurNetworkDown
 	}
-	return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w (%v)", shown(zone.Name), q.name, err, last)
+	return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w (%v)", shown(zone.Name), q.name, err, last) //nolint:errorlint // last does not decide what this is
 }
 
 var errNobody = errors.New("no address to ask")
