@@ -18,12 +18,12 @@ func (n *Network) blackhole() netip.AddrPort {
 	if n.hole.IsValid() || n.closed {
 		return n.hole
 	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(n.ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nobody
 	}
 	n.hole = l.Addr().(*net.TCPAddr).AddrPort()
-	conns := fillBacklog(l.(*net.TCPListener))
+	conns := fillBacklog(n.ctx, l.(*net.TCPListener))
 	n.closers = append(n.closers, func() {
 		l.Close()
 		for _, c := range conns {

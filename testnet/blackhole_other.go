@@ -2,7 +2,10 @@
 
 package testnet
 
-import "net"
+import (
+	"context"
+	"net"
+)
 
 // fillBacklog does nothing here: connections succeed and stay silent.
-func fillBacklog(*net.TCPListener) []net.Conn { return nil }
+func fillBacklog(context.Context, *net.TCPListener) []net.Conn { return nil }

@@ -3,6 +3,7 @@
 package testnet
 
 import (
+	"context"
 	"net"
 	"syscall"
 	"time"
@@ -10,13 +11,14 @@ import (
 
 // fillBacklog makes the queue of a listener that never accepts as short as
 // the system allows and fills it, so that the kernel drops further SYNs.
-func fillBacklog(l *net.TCPListener) []net.Conn {
+func fillBacklog(ctx context.Context, l *net.TCPListener) []net.Conn {
 	if raw, err := l.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { _ = syscall.Listen(int(fd), 0) })
 	}
+	d := net.Dialer{Timeout: 200 * time.Millisecond}
 	var conns []net.Conn
 	for range 16 {
-		c, err := net.DialTimeout("tcp4", l.Addr().String(), 200*time.Millisecond)
+		c, err := d.DialContext(ctx, "tcp4", l.Addr().String())
 		if err != nil {
 			break
 		}

@@ -54,7 +54,7 @@ func (z *Zone) build(s *NameServer) *view {
 		}
 	}
 	for k, q := range z.seqs {
-		if _, differs := s.differsAt(k); differs {
+		if s.differsAt(k) {
 			continue
 		}
 		n := v.node(k.name)
@@ -63,7 +63,7 @@ func (z *Zone) build(s *NameServer) *view {
 		}
 		n.seqs[k.rtype] = q
 	}
-	if _, differs := s.differsAt(soaKey); !differs && len(z.data[soaKey]) == 0 {
+	if !s.differsAt(soaKey) && len(z.data[soaKey]) == 0 {
 		v.put(soaKey, []dns.RR{z.soa(serial)}, z.ttl)
 	}
 	for _, c := range z.children {
@@ -72,12 +72,12 @@ func (z *Zone) build(s *NameServer) *view {
 	return v
 }
 
-func (s *NameServer) differsAt(k rrKey) ([]dns.RR, bool) {
+func (s *NameServer) differsAt(k rrKey) bool {
 	if s == nil {
-		return nil, false
+		return false
 	}
-	rrs, ok := s.only[k]
-	return rrs, ok
+	_, ok := s.only[k]
+	return ok
 }
 
 func (z *Zone) soa(serial uint32) dns.RR {

@@ -62,7 +62,7 @@ func (h *Host) listen(public netip.AddrPort, secure bool) error {
 	h.mu.Lock()
 	h.endpoints = append(h.endpoints, e)
 	h.mu.Unlock()
-	n.closers = append(n.closers, func() { srv.Close() })
+	n.closers = append(n.closers, func() { _ = srv.Close() })
 	n.running.Add(1)
 	go func() {
 		defer n.running.Done()

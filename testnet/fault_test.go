@@ -1,6 +1,7 @@
 package testnet_test
 
 import (
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -70,8 +71,8 @@ func TestFaults(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	ne, ok := err.(net.Error)
-	return ok && ne.Timeout()
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
 }
 
 func TestFaultsWithoutEDNS(t *testing.T) {

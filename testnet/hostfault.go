@@ -237,9 +237,9 @@ var bomb = sync.OnceValue(func() []byte {
 func (e *endpoint) misbehave(w http.ResponseWriter, r *http.Request) bool {
 	switch e.fault() {
 	case HostFaultSlowHeaders:
-		e.trickle(w, r, "", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
+		e.trickle(w, "", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
 	case HostFaultSlowBody:
-		e.trickle(w, r, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n", strings.Repeat("x", 1000))
+		e.trickle(w, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n", strings.Repeat("x", 1000))
 	case HostFaultHugeBody:
 		w.Header().Set("Content-Type", "text/plain")
 		chunk := bytes.Repeat([]byte("x"), 1<<16)
@@ -267,7 +267,7 @@ func (e *endpoint) misbehave(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // trickle sends the start at once and the rest octet by octet.
-func (e *endpoint) trickle(w http.ResponseWriter, r *http.Request, start, rest string) {
+func (e *endpoint) trickle(w http.ResponseWriter, start, rest string) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return

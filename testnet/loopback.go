@@ -52,7 +52,7 @@ func (n *Network) choosePorts() error {
 		if *port != 0 {
 			continue
 		}
-		l, err := net.Listen("tcp4", netip.AddrPortFrom(loopbackAddr(loopbackWeb, 0), 0).String())
+		l, err := (&net.ListenConfig{}).Listen(n.ctx, "tcp4", netip.AddrPortFrom(loopbackAddr(loopbackWeb, 0), 0).String())
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,10 @@ func (n *Network) behind(public netip.AddrPort) netip.AddrPort {
 // listenTCP is a TCP listener for a public address.
 func (n *Network) listenTCP(public netip.AddrPort) (net.Listener, error) {
 	var l net.Listener
-	err := patiently(func() (err error) { l, err = net.Listen("tcp4", n.behind(public).String()); return })
+	err := patiently(func() (err error) {
+		l, err = (&net.ListenConfig{}).Listen(n.ctx, "tcp4", n.behind(public).String())
+		return
+	})
 	return l, err
 }
 

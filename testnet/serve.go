@@ -75,7 +75,7 @@ func (s *NameServer) respond(q *question, c *client, st *faultState) error {
 	}
 	send := c.send
 	if st.delay > 0 {
-		send = func(msg []byte) error { c.later(st.delay, msg); return nil }
+		send = func(msg []byte) error { c.later(st.delay, msg); return nil } //nolint:unparam // of the type of c.send
 	}
 	code := func(rcode int) error { return send(q.appendAnswer(c.buf, &packed{rcode: rcode}, o)) }
 	switch f := st.fault; {
