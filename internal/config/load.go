@@ -86,7 +86,7 @@ func (c *Config) readFile(path string) []error {
 	if err != nil {
 		return []error{fmt.Errorf("opening the configuration file: %w", err)}
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return []error{fmt.Errorf("reading the configuration file: %w", err)}
@@ -208,7 +208,7 @@ func readSecret(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("reading the secret: %w", err)

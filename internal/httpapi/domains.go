@@ -107,7 +107,7 @@ type listDomainsInput struct {
 }
 
 func (s *server) listDomains(ctx context.Context, in *listDomainsInput) (reply, error) {
-	if err := in.Pages.check(); err != nil {
+	if err := in.check(); err != nil {
 		return reply{}, err
 	}
 	method, err := optionalMethod(in.Method)

@@ -75,7 +75,7 @@ func (s *server) createToken(ctx context.Context, in *struct{ Body api.CreateTok
 func (s *server) revokeToken(ctx context.Context, in *struct {
 	ID string `path:"id"`
 }) (reply, error) {
-	err := error(auth.ErrNotFound)
+	err := auth.ErrNotFound
 	if zonehold.ValidID(zonehold.PrefixToken, in.ID) {
 		err = s.Auth.Revoke(ctx, actorOf(ctx).Account.ID, in.ID)
 	}
