@@ -22,7 +22,7 @@ func (a *App) StartAttempt(ctx context.Context, actor zonehold.Actor, ref string
 	if method != "" {
 		m, ok := verify.Lookup(method)
 		if !ok {
-			return nil, invalid("method", "There is no such method. Leave it out to try every one that applies.")
+			return nil, invalid("method", "This method cannot be asked for here. Leave it out to try every one that applies.")
 		}
 		method = m.Name()
 	}

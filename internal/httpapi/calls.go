@@ -46,7 +46,7 @@ type output struct {
 func register[I any](s *server, h huma.API, c call, run func(ctx context.Context, in *I) (reply, error)) {
 	op := huma.Operation{
 		OperationID: c.id, Method: c.method, Path: c.path, Tags: []string{c.tag}, Summary: c.summary, Description: c.doc,
-		Metadata: map[string]any{rulesKey: c.rules}, MaxBodyBytes: maxBody + 1, BodyReadTimeout: -1,
+		Metadata: map[string]any{rulesKey: c.rules, namesKey: namesOf(reflect.TypeFor[I]())}, MaxBodyBytes: maxBody + 1, BodyReadTimeout: -1,
 		Responses: map[string]*huma.Response{}, RejectUnknownQueryParameters: true,
 	}
 	if c.method == http.MethodPost && !c.rules.secret {

@@ -165,6 +165,7 @@ func (s *server) explainApp(r *http.Request, ae *app.Error) (e *api.Error, after
 		}
 		e = badField(ae.Field, detail)
 	case app.KindRefused:
+		detail = ae.Message // whole sentences, which may begin with the name itself
 		e = fault(codeHostnameRefused, detail)
 		if p := ae.Problem; p != nil {
 			wire := toProblem(p)

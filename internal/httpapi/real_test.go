@@ -230,6 +230,9 @@ func TestRealRefusals(t *testing.T) {
 			if e.Problem == nil || len(e.Errors) != 1 || e.Errors[0].Pointer != "#/hostname" || strings.ContainsAny(e.Message(), "\u202e\x00") {
 				t.Errorf("%.20q: %+v", host, e)
 			}
+			if host == "co.uk" && !strings.HasPrefix(e.Detail, "co.uk is ") { // a name keeps its lower case
+				t.Errorf("detail %q", e.Detail)
+			}
 		}
 		if page, err := c.Domains(ctx, client.DomainQuery{}); err != nil || len(page.Items) != 0 {
 			t.Errorf("something was stored: %+v %v", page, err)

@@ -24,10 +24,14 @@ func init() {
 	huma.ValidateStrictCasing = true
 	huma.DefaultArrayNullable = false
 	huma.NewError = func(status int, _ string, errs ...error) huma.StatusError {
-		return fromHuma(status, errs)
+		return fromHuma(status, errs, names{})
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, _ string, errs ...error) huma.StatusError {
-		e := fromHuma(status, errs)
+		var known names
+		if ctx != nil && ctx.Operation() != nil {
+			known, _ = ctx.Operation().Metadata[namesKey].(names)
+		}
+		e := fromHuma(status, errs, known)
 		if ctx != nil {
 			_, w := humachi.Unwrap(ctx)
 			stamp(w, e)
@@ -41,7 +45,7 @@ const maxFaults = 20
 
 // fromHuma turns what huma found into our error. Of its texts only those of
 // the schema are kept, never the value.
-func fromHuma(status int, errs []error) *api.Error {
+func fromHuma(status int, errs []error, known names) *api.Error {
 	var out []api.FieldError
 	inBody := false
 	for _, err := range errs {
@@ -49,7 +53,7 @@ func fromHuma(status int, errs []error) *api.Error {
 		if !errors.As(err, &d) {
 			continue
 		}
-		f := fieldFault(d)
+		f := fieldFault(d, known)
 		inBody = inBody || f.Pointer != ""
 		out = append(out, f)
 	}
@@ -91,7 +95,7 @@ var (
 )
 
 // fieldFault translates one finding.
-func fieldFault(d *huma.ErrorDetail) api.FieldError {
+func fieldFault(d *huma.ErrorDetail, known names) api.FieldError {
 	where, rest, _ := strings.Cut(d.Location, ".")
 	where, index, _ := strings.Cut(where, "[")
 	if index != "" {
@@ -105,9 +109,9 @@ func fieldFault(d *huma.ErrorDetail) api.FieldError {
 	}
 	switch m := d.Message; {
 	case m == validation.MsgUnexpectedProperty:
-		f.Code, f.Detail = "unknown_field", "This field is not known."
+		f.Code, f.Detail = "unknown_field", "This field is not known."+didYouMean(rest, known.fields)
 	case m == "unknown query parameter":
-		f.Code, f.Detail = "unknown_parameter", "This parameter is not known."
+		f.Code, f.Detail = "unknown_parameter", "This parameter is not known."+didYouMean(rest, known.parameters)
 	case m == "required query parameter is missing", m == "required header parameter is missing":
 		f.Code, f.Detail = "missing_parameter", "This parameter is required."
 	case m == "invalid integer":

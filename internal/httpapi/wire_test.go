@@ -108,7 +108,7 @@ var wireCases = []struct {
 	}},
 	{"domain_create_refused", "POST /v1/domains", `{"hostname":"127.0.0.1"}`, []string{write}, func(b *bench) {
 		b.svc.create = func(app.CreateDomain) (*app.Domain, bool, error) {
-			e := refusal(app.KindRefused, "this is an address, not a hostname")
+			e := refusal(app.KindRefused, "co.uk is no hostname of one owner. Give a name below it.")
 			e.Problem = &problem.Problem{Code: "hostname_invalid", Severity: "error", Title: "This is not a hostname that can be claimed", Fixes: []string{"Give a name such as example.com"}, WhoActs: "owner", DocsURL: "/docs/problems#hostname_invalid"}
 			return nil, false, e
 		}
