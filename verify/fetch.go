@@ -44,9 +44,14 @@ func urlFor(kit *Kit, scheme string, c Claim, path string) string {
 	return scheme + "://" + string(c.Hostname) + port + path
 }
 
-// Request is the fetch of a URL as a check makes it.
+// Request is the fetch of a URL as a check makes it. The credentials of a
+// claim on one scheme never go over the other one (threat T13).
 func (c Claim) Request(u string) web.Request {
-	return web.Request{URL: u, ExtraPort: c.Port, BasicUser: c.BasicUser, BasicPassword: c.BasicPassword}
+	r := web.Request{URL: u, ExtraPort: c.Port}
+	if c.Scheme == "" || strings.HasPrefix(u, c.Scheme+"://") {
+		r.BasicUser, r.BasicPassword = c.BasicUser, c.BasicPassword
+	}
+	return r
 }
 
 // webCheck is what differs between the methods that fetch.
@@ -144,7 +149,8 @@ func (w webCheck) one(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 	decoy := kit.Web.Fetch(ctx, c.Request(urlFor(kit, scheme, c, path)))
 	ev.Decoys = append(ev.Decoys, decoy)
 	switch {
-	case decoy.Err != nil && decoy.Status == 0 && !strings.HasPrefix(string(decoy.Err.Kind), "redirect_"):
+	case decoy.Err != nil && decoy.Status == 0 && !strings.HasPrefix(string(decoy.Err.Kind), "redirect_"),
+		decoy.Err != nil && decoy.Status == 200 && secretInURL(ch):
 		// Without the decoy nobody knows whether the server says yes to
 		// everything.
 		t.outcome, t.no = fetchFailure(ctx, decoy, FetchFacts(ChallengeFacts(ch, c), decoy))
@@ -152,11 +158,21 @@ func (w webCheck) one(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 			t.outcome = zonehold.OutcomeInconclusive
 		}
 		t.notes = nil
+	case (decoy.Status == 429 || decoy.Status >= 500) && secretInURL(ch):
+		// A server that is tired, or in trouble, does not say what it has.
+		t.outcome, t.no = statusFailure(decoy, FetchFacts(ChallengeFacts(ch, c), decoy))
+		t.notes = nil
 	case decoy.Status == 200 && w.soft(f, decoy, path):
 		t.outcome, t.notes = zonehold.OutcomeRefused, nil
 		t.no = &Finding{"http_soft_404", with(facts, problem.FactWhere, decoy.Hops[0].URL)}
 	}
 	return t
+}
+
+// secretInURL reports whether a server could make the right file from what it
+// is asked, so that only the decoy tells that it did not (threat T28).
+func secretInURL(ch zonehold.Challenge) bool {
+	return strings.Contains(ch.File.Path, ch.Token) || !strings.Contains(ch.File.Content, ch.Token)
 }
 
 // shareOf splits the time that is left evenly over what is still to be asked.
