@@ -58,22 +58,15 @@ func (r *Resolver) Prime(name, rtype string, values ...string) *Resolver {
 
 // PrimeTTL is Prime with the seconds that the answer has left.
 func (r *Resolver) PrimeTTL(name, rtype string, ttl uint32, values ...string) *Resolver {
-	t, err := rrType(rtype)
-	if err != nil {
-		panic(fmt.Sprintf("testnet: priming: %v", err))
-	}
-	w, err := toWire(name)
-	if err != nil {
-		panic(fmt.Sprintf("testnet: priming: %v", err))
-	}
-	rrs, err := parseRRs(w, t, rootName, values)
+	key := primeKey(name, rtype)
+	rrs, err := parseRRs(key.name, key.rtype, rootName, values)
 	if err != nil {
 		panic(fmt.Sprintf("testnet: priming: %v", err))
 	}
 	for _, rr := range rrs {
 		rr.Header().Ttl = ttl
 	}
-	r.remember(rrKey{w, t}, &reply{answer: rrs}, time.Duration(ttl)*time.Second)
+	r.remember(key, &reply{answer: rrs}, time.Duration(ttl)*time.Second)
 	return r
 }
 
@@ -81,6 +74,17 @@ func (r *Resolver) PrimeTTL(name, rtype string, ttl uint32, values ...string) *R
 // exist, as it does when it was asked too early. The SOA of the answer shows
 // the time left.
 func (r *Resolver) PrimeNegative(name, rtype string, ttl uint32) *Resolver {
+	key := primeKey(name, rtype)
+	r.net.mu.RLock()
+	z := r.net.enclosing(key.name)
+	soa := z.soa(z.serial)
+	r.net.mu.RUnlock()
+	soa.Header().Ttl = ttl
+	r.remember(key, &reply{rcode: dns.RcodeNameError, authority: []dns.RR{soa}}, time.Duration(ttl)*time.Second)
+	return r
+}
+
+func primeKey(name, rtype string) rrKey {
 	t, err := rrType(rtype)
 	if err != nil {
 		panic(fmt.Sprintf("testnet: priming: %v", err))
@@ -89,13 +93,7 @@ func (r *Resolver) PrimeNegative(name, rtype string, ttl uint32) *Resolver {
 	if err != nil {
 		panic(fmt.Sprintf("testnet: priming: %v", err))
 	}
-	r.net.mu.RLock()
-	z := r.net.enclosing(w)
-	soa := z.soa(z.serial)
-	r.net.mu.RUnlock()
-	soa.Header().Ttl = ttl
-	r.remember(rrKey{w, t}, &reply{rcode: dns.RcodeNameError, authority: []dns.RR{soa}}, time.Duration(ttl)*time.Second)
-	return r
+	return rrKey{w, t}
 }
 
 // Flush empties the cache.

@@ -45,6 +45,23 @@ func list(v string) ([]string, error) {
 	return parts, nil
 }
 
+// parseEach parses the items of a list; nil when there are none.
+func parseEach[T any](v string, parse func(string) (T, error)) ([]T, error) {
+	items, err := list(v)
+	if err != nil {
+		return nil, err
+	}
+	var out []T
+	for _, it := range items {
+		t, err := parse(it)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
 // clip bounds a value quoted in a message.
 func clip(s string) string {
 	if len(s) > 80 {
@@ -105,44 +122,28 @@ func parseSecretKey(v string) ([]byte, error) {
 }
 
 func parseRoles(v string) ([]Role, error) {
-	items, err := list(v)
-	if err != nil {
-		return nil, err
-	}
-	if len(items) == 0 {
+	roles, err := parseEach(v, func(it string) (Role, error) {
+		if r := Role(it); r == RoleAPI || r == RoleWorker {
+			return r, nil
+		}
+		return "", fmt.Errorf("%q is not a role; use api, worker or both", clip(it))
+	})
+	if err == nil && len(roles) == 0 {
 		return nil, errors.New("give at least one of api, worker")
 	}
-	roles := make([]Role, 0, len(items))
-	for _, it := range items {
-		if r := Role(it); r == RoleAPI || r == RoleWorker {
-			roles = append(roles, r)
-			continue
-		}
-		return nil, fmt.Errorf("%q is not a role; use api, worker or both", clip(it))
-	}
-	return roles, nil
+	return roles, err
 }
 
 func parseResolvers(v string) ([]netip.AddrPort, error) {
-	items, err := list(v)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]netip.AddrPort, 0, len(items))
-	for _, it := range items {
+	var seen []netip.AddrPort
+	return parseEach(v, func(it string) (netip.AddrPort, error) {
 		ap, err := parseResolver(it)
-		if err != nil {
-			return nil, err
+		if err == nil && slices.Contains(seen, ap) {
+			err = fmt.Errorf("%q is listed twice", clip(it))
 		}
-		if slices.Contains(out, ap) {
-			return nil, fmt.Errorf("%q is listed twice", clip(it))
-		}
-		out = append(out, ap)
-	}
-	if len(out) == 0 {
-		return nil, nil
-	}
-	return out, nil
+		seen = append(seen, ap)
+		return ap, err
+	})
 }
 
 func parseResolver(v string) (netip.AddrPort, error) {
@@ -169,44 +170,26 @@ func parsePort(v string) (uint16, error) {
 }
 
 func parsePorts(v string) ([]uint16, error) {
-	items, err := list(v)
-	if err != nil {
-		return nil, err
-	}
-	if len(items) == 0 {
+	ports, err := parseEach(v, parsePort)
+	if err == nil && len(ports) == 0 {
 		return nil, errors.New("give at least one port, e.g. 80,443")
 	}
-	out := make([]uint16, 0, len(items))
-	for _, it := range items {
-		p, err := parsePort(it)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p)
-	}
-	return out, nil
+	return ports, err
 }
 
 func parsePrefixes(v string) ([]netip.Prefix, error) {
-	items, err := list(v)
-	if err != nil {
-		return nil, err
-	}
-	var out []netip.Prefix
-	for _, it := range items {
+	return parseEach(v, func(it string) (netip.Prefix, error) {
 		p, err := netip.ParsePrefix(it)
-		if err != nil {
-			return nil, fmt.Errorf("%q is not a range; write it as 10.0.0.0/8 or fd00::/8, one address as 10.1.2.3/32", clip(it))
+		switch {
+		case err != nil:
+			return p, fmt.Errorf("%q is not a range; write it as 10.0.0.0/8 or fd00::/8, one address as 10.1.2.3/32", clip(it))
+		case p != p.Masked():
+			return p, fmt.Errorf("%q has bits set beyond its length; did you mean %s?", clip(it), p.Masked())
+		case p.Addr().Is4In6():
+			return p, fmt.Errorf("%q is an IPv4 range written as IPv6; write the IPv4 range", clip(it))
 		}
-		if p != p.Masked() {
-			return nil, fmt.Errorf("%q has bits set beyond its length; did you mean %s?", clip(it), p.Masked())
-		}
-		if p.Addr().Is4In6() {
-			return nil, fmt.Errorf("%q is an IPv4 range written as IPv6; write the IPv4 range", clip(it))
-		}
-		out = append(out, p)
-	}
-	return out, nil
+		return p, nil
+	})
 }
 
 func parseDuration(v string, low, high time.Duration) (time.Duration, error) {
