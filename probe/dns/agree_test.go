@@ -121,6 +121,10 @@ func TestStatusOf(t *testing.T) {
 			t.Errorf("statusOf(%v) = %s, want %s", tt.err, got, tt.want)
 		}
 	}
+	ours := &net.OpError{Op: "read", Net: "udp", Source: &net.UDPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 4444}, Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}
+	if err := ctxError(t.Context(), ours); strings.Contains(err.Error(), "10.1.2.3") || statusOf(err) != StatusUnreachable {
+		t.Errorf("our own socket shows: %v", err)
+	}
 	if worthRetry(ErrBudget) || worthRetry(context.Canceled) || !worthRetry(os.ErrDeadlineExceeded) || worthRetry(probe.ErrNoRoute) {
 		t.Error("worthRetry")
 	}

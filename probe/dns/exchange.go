@@ -65,7 +65,7 @@ func (r *Resolver) exchange(ctx context.Context, w *work, zone, server string, a
 		return x.a, reading{}
 	}
 	x.a.Wire = m.wire
-	rd := interpret(&x.a, m, zone, q, r.forwarding() || q.rd)
+	rd := interpret(&x.a, m, zone, q, r.Forwarding() || q.rd)
 	return x.a, rd
 }
 
@@ -399,13 +399,17 @@ func bound(ctx context.Context, conn net.Conn, deadline time.Time) func() {
 }
 
 // ctxError prefers the reason of a cancelled context over the time-out that it
-// caused.
+// caused, and leaves out of errors the socket of ours that they name (threat
+// T14).
 func ctxError(ctx context.Context, err error) error {
 	if cause := ended(ctx); cause != nil {
 		return cause
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("connection closed: %w", syscall.ECONNRESET)
+	}
+	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Source != nil {
+		return oe.Err
 	}
 	return err
 }
