@@ -20,7 +20,7 @@ var _ Method = dnsCNAME{}
 func (dnsCNAME) Name() zonehold.Method { return zonehold.MethodDNSCNAME }
 
 func (dnsCNAME) Challenge(kit *Kit, c Claim) zonehold.Challenge {
-	ch, p, ok := newChallenge(zonehold.MethodDNSCNAME, c, c.Tokens.CNAME)
+	ch, p, ok := newChallenge(kit, zonehold.MethodDNSCNAME, c, c.Tokens.CNAME)
 	if ok {
 		zone := ""
 		if kit != nil {

@@ -21,8 +21,8 @@ var _ Method = dnsTXT{}
 
 func (dnsTXT) Name() zonehold.Method { return zonehold.MethodDNSTXT }
 
-func (dnsTXT) Challenge(_ *Kit, c Claim) zonehold.Challenge {
-	ch, p, ok := newChallenge(zonehold.MethodDNSTXT, c, c.Tokens.TXT)
+func (dnsTXT) Challenge(kit *Kit, c Claim) zonehold.Challenge {
+	ch, p, ok := newChallenge(kit, zonehold.MethodDNSTXT, c, c.Tokens.TXT)
 	if ok {
 		recordChallenge(&ch, c, "TXT", p.TXTName(c.Hostname), p.TXTValue(c.Tokens.TXT))
 	}

@@ -21,7 +21,7 @@ var _ Method = file{}
 func (file) Name() zonehold.Method { return zonehold.MethodFile }
 
 func (file) Challenge(kit *Kit, c Claim) zonehold.Challenge {
-	ch, p, ok := newChallenge(zonehold.MethodFile, c, c.Tokens.File)
+	ch, p, ok := newChallenge(kit, zonehold.MethodFile, c, c.Tokens.File)
 	if ok {
 		path := p.FilePath(c.Tokens.File)
 		ch.File = &zonehold.FileChallenge{Path: path, URLs: c.URLs(kit, path), Content: p.FileBody(c.Tokens.File)}

@@ -17,8 +17,8 @@ var _ Method = metaTag{}
 
 func (metaTag) Name() zonehold.Method { return zonehold.MethodMetaTag }
 
-func (metaTag) Challenge(_ *Kit, c Claim) zonehold.Challenge {
-	ch, p, ok := newChallenge(zonehold.MethodMetaTag, c, c.Tokens.Meta)
+func (metaTag) Challenge(kit *Kit, c Claim) zonehold.Challenge {
+	ch, p, ok := newChallenge(kit, zonehold.MethodMetaTag, c, c.Tokens.Meta)
 	if ok {
 		ch.Tag = &zonehold.TagChallenge{Name: p.TagNames()[0], Content: c.Tokens.Meta, HTML: p.TagHTML(c.Tokens.Meta)}
 	}

@@ -56,9 +56,13 @@ const maxName = 253
 
 // newChallenge fills in what all methods share and says whether the claim can
 // be proved by the method at all.
-func newChallenge(m zonehold.Method, c Claim, token string) (zonehold.Challenge, zonehold.Profile, bool) {
+func newChallenge(kit *Kit, m zonehold.Method, c Claim, token string) (zonehold.Challenge, zonehold.Profile, bool) {
 	ch := zonehold.Challenge{Method: m, Token: token, Proves: zonehold.AssuranceHost, Covers: zonehold.CoversHost}
-	if m == zonehold.MethodDNSTXT || m == zonehold.MethodDNSCNAME {
+	// What a forwarder says is its view of the zone, not the zone itself: such
+	// a proof is worth no more than one of the host (contract config,
+	// ZONEHOLD_DNS_FORWARD).
+	forwarded := kit != nil && kit.DNS != nil && kit.DNS.Forwarding()
+	if (m == zonehold.MethodDNSTXT || m == zonehold.MethodDNSCNAME) && !forwarded {
 		ch.Proves, ch.Covers = zonehold.AssuranceDNS, zonehold.CoversSubtree
 	}
 	p, ok := zonehold.ProfileByName(c.Profile)

@@ -17,7 +17,7 @@ var _ Method = txtFile{}
 func (txtFile) Name() zonehold.Method { return zonehold.MethodTXTFile }
 
 func (txtFile) Challenge(kit *Kit, c Claim) zonehold.Challenge {
-	ch, p, ok := newChallenge(zonehold.MethodTXTFile, c, c.Tokens.File)
+	ch, p, ok := newChallenge(kit, zonehold.MethodTXTFile, c, c.Tokens.File)
 	if ok {
 		path := p.TXTFilePath(c.Tokens.File)
 		ch.File = &zonehold.FileChallenge{Path: path, URLs: c.URLs(kit, path)}

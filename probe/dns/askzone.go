@@ -28,7 +28,7 @@ const (
 // complete returns zone with the addresses of all its servers, up to limit
 // servers and maxAddrs addresses. Each server keeps at least one address.
 func (r *Resolver) complete(ctx context.Context, w *work, zone *Zone, limit int) *Zone {
-	if r.forwarding() {
+	if r.Forwarding() {
 		return zone
 	}
 	missing, total := 0, 0
@@ -224,7 +224,7 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 	for {
 		whole, known := zone, above
 		var answers []asked
-		if isPublicZone(zone.Name) && !r.forwarding() {
+		if isPublicZone(zone.Name) && !r.Forwarding() {
 			zone = r.complete(ctx, w, whole, maxPublicServers)
 			answers = r.askAll(ctx, w, zone, q, known)
 			known = append(known[:len(known):len(known)], answers...)
@@ -274,7 +274,7 @@ func denied(answers []asked) bool {
 // shows as a referral; or, where a server holds both zones, in whose authority
 // the answer speaks.
 func (r *Resolver) zoneBelow(ctx context.Context, w *work, zone *Zone, q *question, answers []asked) *Zone {
-	if r.forwarding() {
+	if r.Forwarding() {
 		return nil
 	}
 	var child *Zone

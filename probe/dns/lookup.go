@@ -131,7 +131,7 @@ func (r *Resolver) addrsAt(ctx context.Context, w *work, q *question, out *Addre
 		}
 		return "", err
 	}
-	q.rd = r.forwarding()
+	q.rd = r.Forwarding()
 	var v4, v6 []netip.Addr
 	a4, at, err4 := r.askOne(ctx, w, nil, zone, q)
 	if err4 == nil {

@@ -12,9 +12,11 @@ import (
 	"github.com/zonehold/zonehold/probe"
 )
 
-// forwarding reports whether this resolver stands in a closed network and may
-// only ask its forwarders, which then count as the servers of every zone.
-func (r *Resolver) forwarding() bool { return len(r.cfg.Forward) > 0 }
+// Forwarding reports whether this resolver stands in a closed network and may
+// only ask its forwarders, which then count as the servers of every zone. A
+// proof seen that way is worth less: the forwarders may have a view of their
+// own.
+func (r *Resolver) Forwarding() bool { return len(r.cfg.Forward) > 0 }
 
 // forwardZone finds the zone of name by its start of authority.
 func (r *Resolver) forwardZone(ctx context.Context, w *work, name string) (*Zone, error) {

@@ -74,7 +74,7 @@ func New(cfg Config) (*Resolver, error) {
 // addrPort is where a server listens. Forwarders bear their address and port
 // as name.
 func (r *Resolver) addrPort(server string, addr netip.Addr) netip.AddrPort {
-	if r.forwarding() {
+	if r.Forwarding() {
 		if ap, err := netip.ParseAddrPort(server); err == nil && ap.Addr() == addr {
 			return ap
 		}
@@ -120,7 +120,7 @@ func (r *Resolver) ask(ctx context.Context, w *work, q *question) (*Answer, erro
 	if err != nil && !errors.Is(err, ErrNotDelegated) {
 		return nil, err
 	}
-	q.rd = r.forwarding()
+	q.rd = r.Forwarding()
 	return r.answerOf(ctx, r.askZone(ctx, w, zone, q))
 }
 
@@ -159,8 +159,8 @@ func (r *Resolver) questionIn(zone *Zone, name string, qtype uint16) (*question,
 	if err != nil {
 		return nil, err
 	}
-	q.rd = r.forwarding()
-	if !within(q.name, zone.Name) && !r.forwarding() {
+	q.rd = r.Forwarding()
+	if !within(q.name, zone.Name) && !r.Forwarding() {
 		return nil, fmt.Errorf("%w: %s is not in zone %s", ErrBadName, q.name, shown(zone.Name))
 	}
 	return q, nil
