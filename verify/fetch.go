@@ -44,14 +44,28 @@ func urlFor(kit *Kit, scheme string, c Claim, path string) string {
 	return scheme + "://" + string(c.Hostname) + port + path
 }
 
-// Request is the fetch of a URL as a check makes it. The credentials of a
-// claim on one scheme never go over the other one (threat T13).
+// Request is the fetch of a URL as a check makes it. The credentials of the
+// claim go to its own host, scheme and port only (threat T13): a diagnosis also
+// asks where redirects led.
 func (c Claim) Request(u string) web.Request {
 	r := web.Request{URL: u, ExtraPort: c.Port}
-	if c.Scheme == "" || strings.HasPrefix(u, c.Scheme+"://") {
+	to, err := url.Parse(u)
+	if err == nil && to.Hostname() == string(c.Hostname) && (c.Scheme == "" || to.Scheme == c.Scheme) && (c.Port == 0 || portOf(to) == c.Port) {
 		r.BasicUser, r.BasicPassword = c.BasicUser, c.BasicPassword
 	}
 	return r
+}
+
+// portOf is the port of a URL, the scheme's default if it names none.
+func portOf(u *url.URL) uint16 {
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case err == nil:
+		return uint16(n)
+	case u.Scheme == "https":
+		return 443
+	}
+	return 80
 }
 
 // webCheck is what differs between the methods that fetch.
@@ -393,6 +407,10 @@ func errorWords(e *web.Error) string {
 		return "the compressed answer is broken"
 	case web.KindForbiddenAddress:
 		return probeForbidden
+	case web.KindNoRoute:
+		return "this machine could not open a connection to the web server"
+	case web.KindBadURL:
+		return "the address of the page is not one that can be asked"
 	}
 	if e.Err == nil {
 		return ""
