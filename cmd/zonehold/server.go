@@ -143,7 +143,8 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 func (s *server) apis() http.Handler {
 	native := httpapi.New(httpapi.Config{
 		Service: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
-		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
+		DomainVersion: s.app.DomainVersion,
+		Limits:        httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})
 	yandex := webmaster.New(webmaster.Config{Service: s.app, Auth: s.auth, Log: s.log, RequestsPerMinute: s.cfg.ReadsPerMinute})
 	roots := map[string]http.Handler{}
