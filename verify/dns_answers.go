@@ -204,7 +204,12 @@ func walkFailure(ctx context.Context, err error, f problem.Facts) (zonehold.Outc
 		outcome = zonehold.OutcomeInconclusive
 	}
 	facts := with(f)
-	if code != "dns_timeout" || !errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, dns.ErrOurNetworkDown): // its text says which addresses were tried, and how
+		facts[problem.FactDetail] = "no root server of the DNS answers us"
+	case errors.Is(err, context.Canceled):
+		facts[problem.FactDetail] = "the check was cancelled"
+	case code != "dns_timeout" || !errors.Is(err, context.DeadlineExceeded):
 		facts[problem.FactDetail] = err.Error()
 	}
 	return outcome, &Finding{Code: code, Facts: facts}
