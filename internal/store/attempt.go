@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -159,7 +160,7 @@ func (tx *Tx) nthCheck(ctx context.Context, column, value string, n int, since t
 	err := tx.q.QueryRowContext(ctx, "SELECT created_at FROM attempts WHERE "+column+
 		" = $1 AND cause <> 'schedule' AND created_at > $2 ORDER BY created_at DESC LIMIT 1 OFFSET $3",
 		value, micros(since), n-1).Scan(&at)
-	if err = missing("counting checks", err); err == ErrNotFound {
+	if err = missing("counting checks", err); errors.Is(err, ErrNotFound) {
 		return time.Time{}, nil
 	}
 	return fromMicros(at), err

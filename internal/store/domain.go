@@ -42,7 +42,7 @@ func scanDomain(row scanner) (*Domain, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Port = uint16(port) //nolint:gosec // was one
+	d.Port = uint16(port) // was one
 	d.DiscoveryEnabled = discovery != 0
 	d.StateSince, d.VerifiedAt = fromMicros(since), fromMicros(verified)
 	d.NextCheckAt, d.GraceEndsAt = fromMicros(next), fromMicros(grace)

@@ -35,7 +35,7 @@ func (l *liteDB) prepare(query string) *sql.Stmt {
 	}
 	// Not under the lock: this waits for a connection, whose holder may be
 	// looking for a statement.
-	stmt, err := l.db.Prepare(query)
+	stmt, err := l.db.PrepareContext(context.Background(), query)
 	if err != nil {
 		return nil // running it will tell
 	}

@@ -72,12 +72,12 @@ func keyFile(dir string) ([]byte, error) {
 	}
 	name := filepath.Join(dir, "secret.key")
 	secret := make([]byte, 32)
-	rand.Read(secret) //nolint:errcheck // never fails
+	rand.Read(secret) // never fails
 	temp, err := os.CreateTemp(dir, "secret-*.tmp")
 	if err != nil {
 		return nil, fmt.Errorf("making the secret key: %w", err)
 	}
-	defer os.Remove(temp.Name())
+	defer os.Remove(temp.Name()) //nolint:errcheck // its other name counts
 	_, err = temp.WriteString(hex.EncodeToString(secret) + "\n")
 	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return nil, fmt.Errorf("making the secret key: %w", err)

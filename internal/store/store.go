@@ -69,11 +69,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		open = s.openPostgres
 	}
 	if err := open(ctx, cfg); err != nil {
-		s.Close()
+		_ = s.Close() // err says more
 		return nil, err
 	}
 	if err := s.migrate(ctx); err != nil {
-		s.Close()
+		_ = s.Close() // err says more
 		return nil, err
 	}
 	return s, nil
@@ -133,7 +133,7 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
 	}
 	switch {
 	case cfg.MaxConns > 0:
-		pc.MaxConns = int32(max(cfg.MaxConns, 4)) //nolint:gosec // small
+		pc.MaxConns = int32(max(cfg.MaxConns, 4))
 	case !strings.Contains(cfg.URL, "pool_max_conns"):
 		pc.MaxConns = 12
 	}

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,15 +115,4 @@ func admin(base, statement string) error {
 var servers = map[bool]func() (string, error){
 	false: sync.OnceValues(func() (string, error) { return startServer(false) }),
 	true:  sync.OnceValues(func() (string, error) { return startServer(true) }),
-}
-
-// URLs lists what EachConfig runs on, for programs started by a test: the
-// configuration by engine name.
-func URLs(t *testing.T) map[string]store.Config {
-	t.Helper()
-	out := map[string]store.Config{store.SQLite: SQLite(t)}
-	if strings.ToLower(os.Getenv("ZONEHOLD_TEST_POSTGRES")) != "off" {
-		out[store.PostgreSQL] = PostgreSQL(t, false)
-	}
-	return out
 }
