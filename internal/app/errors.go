@@ -14,8 +14,8 @@ func notFound(what string) *Error {
 	return &Error{Kind: KindNotFound, Message: "There is no such " + what + " in this account."}
 }
 
-func invalid(field, format string, args ...any) *Error {
-	return &Error{Kind: KindInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+func invalid(field, message string) *Error {
+	return &Error{Kind: KindInvalid, Field: field, Message: message}
 }
 
 // allow checks that the caller's token has one of the scopes.

@@ -239,10 +239,10 @@ func (a *App) run(at *store.Attempt, d *store.Domain) {
 			f.take(report, secrets)
 		}
 	}
-	switch cause := a.runs.cause(at.ID); cause {
-	case nil:
+	switch cause := a.runs.cause(at.ID); {
+	case cause == nil:
 		a.finish(f)
-	case errStopping:
+	case errors.Is(cause, errStopping):
 		a.giveBack(at)
 	}
 	// A run that was canceled for its domain is finished in the database; one
