@@ -59,7 +59,7 @@ type once[T any] struct {
 func newScene(kit *verify.Kit, c verify.Claim, m verify.Method, r verify.Result) *scene {
 	ch := m.Challenge(kit, c)
 	return &scene{
-		kit: kit, claim: c, method: m.Name(), ch: ch, result: r, want: newWanted(kit, c, ch),
+		kit: kit, claim: c, method: m.Name(), ch: ch, result: r, want: newWanted(c, ch),
 		answers: make(map[question]*once[*dns.Answer]),
 		pages:   make(map[string]*once[*web.Fetch]),
 	}
@@ -97,6 +97,10 @@ func (s *scene) plain() problem.Code {
 	}
 	return s.result.Problem.Code
 }
+
+// unregistered reports whether the check itself found that the registry has no
+// such domain: its servers need not be asked for other names and types there.
+func (s *scene) unregistered() bool { return s.plain() == "domain_not_registered" }
 
 // missed reports whether usable servers lack the proof: the ground on which
 // detectors of names and values stand.
@@ -278,7 +282,7 @@ func (s *scene) explain(ctx context.Context) (*problem.Problem, []problem.Proble
 		})
 	}
 	for i, c := range causes {
-		if c.find == nil || !c.fits(s) {
+		if c.find == nil || !c.fits(s) || s.unregistered() && c.code != "dns_sibling_domain" {
 			continue
 		}
 		wg.Go(func() { found[i] = c.find(ctx, s) })
@@ -366,7 +370,7 @@ func (s *scene) cachedNotes(ctx context.Context) []verify.Finding {
 	if s.kit.NoCachedView || s.kit.DNS == nil || !s.dnsMethod() {
 		return nil
 	}
-	qtype := uint16(miekg.TypeTXT)
+	qtype := miekg.TypeTXT
 	if s.ch.Record.Type == "CNAME" {
 		qtype = miekg.TypeCNAME
 	}

@@ -27,7 +27,7 @@ type wanted struct {
 	profile  zonehold.ProfileName
 }
 
-func newWanted(kit *verify.Kit, c verify.Claim, ch zonehold.Challenge) wanted {
+func newWanted(c verify.Claim, ch zonehold.Challenge) wanted {
 	w := wanted{token: ch.Token, old: c.Old, profile: c.Profile, txt: verify.NewTXTValue(c.Profile, ch.Token)}
 	switch {
 	case ch.Record != nil:

@@ -15,7 +15,7 @@ func testWanted(t testing.TB, profile zonehold.ProfileName, token string) wanted
 	t.Helper()
 	m, _ := verify.Lookup(zonehold.MethodDNSTXT)
 	c := verify.Claim{Hostname: "example.com", Profile: profile, Tokens: zonehold.Tokens{TXT: token}}
-	return newWanted(&verify.Kit{}, c, m.Challenge(&verify.Kit{}, c))
+	return newWanted(c, m.Challenge(&verify.Kit{}, c))
 }
 
 const testToken = "mfrggzdfmztwq2lknnwg23tpobyxe43u"
