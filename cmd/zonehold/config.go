@@ -28,7 +28,7 @@ func (c *cli) configCommand() *cobra.Command {
 				return err
 			}
 			if _, err := newKit(cfg); err != nil {
-				return &exitError{code: exitUsage, name: "config_invalid", message: err.Error()}
+				return err
 			}
 			if c.json || c.jsonl {
 				return c.printJSON(map[string]any{"ok": true, "warnings": append([]string{}, cfg.Warnings()...)})

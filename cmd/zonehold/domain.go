@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/api"
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/problem"
@@ -40,6 +41,10 @@ func (c *cli) api(cmd *cobra.Command, limit time.Duration, fn func(ctx context.C
 	ctx, cancel := c.deadline(cmd.Context(), limit)
 	defer cancel()
 	err = fn(ctx, cl)
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Status == 404 && len(refused.Fixes) == 0 {
+		refused.Fixes = []string{"those there are: zonehold domain list"}
+	}
 	if errors.Is(err, context.DeadlineExceeded) && cmd.Context().Err() == nil {
 		return timeUp()
 	}
@@ -88,7 +93,7 @@ func (c *cli) printAdded(d *api.Domain, created bool) error {
 	if !created {
 		verb = "is there already"
 	}
-	fmt.Fprintf(c.stdout, "%s %s  %s\n", c.paint(bold, d.Hostname), verb, c.paint(dim, d.ID))
+	fmt.Fprintf(c.stdout, "%s %s  %s\n", c.paint(bold, bothForms(d)), verb, c.paint(dim, d.ID))
 	if d.Verified {
 		fmt.Fprintf(c.stdout, "  %s verified\n", c.paint(green, "✔"))
 		return nil
@@ -96,6 +101,14 @@ func (c *cli) printAdded(d *api.Domain, created bool) error {
 	fmt.Fprintln(c.stdout, "Any one of these proves it; then run: zonehold domain check "+d.Hostname)
 	c.printWireChallenges(d.Challenges)
 	return nil
+}
+
+// bothForms shows both forms of an internationalised name.
+func bothForms(d *api.Domain) string {
+	if d.HostnameUnicode != "" && d.HostnameUnicode != d.Hostname {
+		return fmt.Sprintf("%s (%s)", d.HostnameUnicode, d.Hostname)
+	}
+	return d.Hostname
 }
 
 // printWireChallenges prints the challenges of a reply.
@@ -157,7 +170,7 @@ func (c *cli) listDomains(ctx context.Context, cl *client.Client, f client.Domai
 		case c.quiet:
 			_, err = fmt.Fprintln(c.stdout, d.Hostname)
 		default:
-			_, err = fmt.Fprintf(c.stdout, "%s\t%s\t%s\t%s\n", d.Hostname, d.State, deref(d.Method), d.ID)
+			_, err = fmt.Fprintf(c.stdout, "%s\t%s\t%s\t%s\n", d.Hostname, d.State, strings.ReplaceAll(deref(d.Method), "_", "-"), d.ID)
 		}
 		if err != nil {
 			return err
@@ -191,7 +204,7 @@ func (c *cli) showDomain(d *api.Domain) error {
 		return c.printJSON(d)
 	}
 	mark := map[string]string{"verified": c.paint(green, "✔"), "pending": "◷", "at_risk": c.paint(yellow, "⚠"), "lapsed": c.paint(red, "✘")}[d.State]
-	fmt.Fprintf(c.stdout, "%s %s  %s since %s\n", mark, c.paint(bold, d.Hostname), d.State, d.StateSince.Local().Format(time.DateTime))
+	fmt.Fprintf(c.stdout, "%s %s  %s since %s\n", mark, c.paint(bold, bothForms(d)), d.State, d.StateSince.Local().Format(time.DateTime))
 	if d.Method != nil {
 		fmt.Fprintf(c.stdout, "  proved by %s, covers the %s\n", strings.ReplaceAll(*d.Method, "_", "-"), deref(d.Covers))
 	}
@@ -258,7 +271,11 @@ func (c *cli) checkDomain(ctx context.Context, cl *client.Client, ref, method st
 	if c.json || c.jsonl {
 		err = c.printJSON(a)
 	} else {
-		err = c.printAttempt(c.stdout, ref, a)
+		name := ref
+		if d, derr := cl.Domain(ctx, ref); derr == nil {
+			name = bothForms(d)
+		}
+		err = c.printAttempt(c.stdout, name, a)
 	}
 	if err != nil {
 		return err
@@ -297,6 +314,13 @@ func (c *cli) printAttempt(w io.Writer, ref string, a *api.Attempt) error {
 	}
 	for _, n := range a.Notes {
 		c.printNotes(w, []problem.Problem{*wireProblem(&n)})
+	}
+	if c.verbose {
+		steps := make([]zonehold.Step, len(a.Steps))
+		for i, st := range a.Steps {
+			steps[i] = zonehold.Step{Name: st.Name, Target: st.Target, OK: st.OK, Result: st.Result, Duration: time.Duration(st.DurationMS) * time.Millisecond}
+		}
+		c.printSteps(c.stderr, steps)
 	}
 	return nil
 }
@@ -356,7 +380,7 @@ func (c *cli) waitDomain(ctx context.Context, cl *client.Client, ref string, eve
 			if c.json || c.jsonl {
 				return c.printJSON(d)
 			}
-			_, err := fmt.Fprintf(c.stdout, "%s %s is verified by %s\n", c.paint(green, "✔"), c.paint(bold, d.Hostname), strings.ReplaceAll(deref(d.Method), "_", "-"))
+			_, err := fmt.Fprintf(c.stdout, "%s %s is verified by %s\n", c.paint(green, "✔"), c.paint(bold, bothForms(d)), strings.ReplaceAll(deref(d.Method), "_", "-"))
 			return err
 		}
 		a, err := cl.StartAttempt(ctx, ref, "", remaining(ctx))

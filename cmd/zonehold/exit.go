@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/problem"
 )
@@ -124,7 +125,14 @@ func (c *cli) classify(err error) *exitError {
 // classifyAPI maps the server's refusals onto exit codes.
 func classifyAPI(e *client.Error) *exitError {
 	x := &exitError{code: exitError_, name: e.Code, message: e.Message(), hints: e.Fixes}
+	for _, f := range e.Errors {
+		if where := strings.Trim(f.Pointer+" "+f.Parameter, " #/"); f.Detail != e.Detail && where != "" {
+			x.hints = append(x.hints, where+": "+f.Detail)
+		}
+	}
 	switch e.Status {
+	case 400:
+		x.code = exitUsage
 	case 401, 403:
 		x.code = exitDenied
 	case 404:
@@ -133,11 +141,17 @@ func classifyAPI(e *client.Error) *exitError {
 		x.code = exitConflict
 	case 422:
 		x.code = exitNo
+		switch e.Code {
+		case "validation_failed", zonehold.CodeHostnameInvalid, zonehold.CodeHostnameIDNVariant, zonehold.CodeDomainIsPublicSuffix:
+			x.code = exitUsage
+		}
 	case 429:
 		x.code = exitRateLimited
+	case 502, 503, 504:
+		x.code = exitUnreachable
 	}
-	if e.Status == 401 && len(x.hints) == 0 {
-		x.hints = []string{"give a token with ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE", "make one with: zonehold token create --account NAME"}
+	if e.Status == 401 {
+		x.hints = append(x.hints, "give a token with ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE", "make one with: zonehold token create --account NAME")
 	}
 	if e.RetryAfter > 0 {
 		x.hints = append(x.hints, "try again in "+duration(e.RetryAfter))

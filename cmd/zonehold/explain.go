@@ -132,14 +132,11 @@ func (c *cli) printDelegation(s diagnose.Survey) {
 	fmt.Fprintf(c.stdout, "  %s\n", strings.Join(wrap(line, c.width()-2), "\n  "))
 	var t table
 	for _, ns := range s.Servers {
-		serial, detail := "", ns.Detail
-		if ns.Serial != 0 {
-			serial = fmt.Sprintf("serial %d", ns.Serial)
-		}
+		detail := ns.Detail
 		if ns.Status == "ok" {
-			detail = strings.TrimSpace(fmt.Sprintf("%d ms %s", ns.RTTMS, detail))
+			detail = strings.TrimSuffix(fmt.Sprintf("serial %d, %d ms, %s", ns.Serial, max(ns.RTTMS, 1), detail), ", ")
 		}
-		t.add(c.mark(ns.Status == "ok"), ns.Name, ns.Addr, strings.ReplaceAll(ns.Status, "_", " "), serial, detail)
+		t.add(c.mark(ns.Status == "ok"), ns.Name, ns.Addr, strings.ReplaceAll(ns.Status, "_", " "), detail)
 	}
 	t.print(c.stdout)
 }

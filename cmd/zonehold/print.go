@@ -168,10 +168,12 @@ func duration(d time.Duration) string {
 		return fmt.Sprintf("%d hours", int(d.Hours()+0.5))
 	case d >= 2*time.Minute:
 		return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
-	case d >= time.Second:
+	case d >= 1500*time.Millisecond:
 		return fmt.Sprintf("%d seconds", int(d.Seconds()+0.5))
+	case d >= time.Second:
+		return "1 second"
 	}
-	return fmt.Sprintf("%d ms", d.Milliseconds())
+	return fmt.Sprintf("%d ms", max(d.Milliseconds(), 1))
 }
 
 // printChallenges prints what to place, one method after the other.

@@ -104,6 +104,7 @@ func group(cmd *cobra.Command) {
 
 func unknownCommand(cmd *cobra.Command, word string) error {
 	message := fmt.Sprintf("unknown command %q for %q", problem.Clean(word, 40), cmd.CommandPath())
+	cmd.SuggestionsMinimumDistance = 2 // edits
 	if meant := cmd.SuggestionsFor(word); len(meant) > 0 {
 		return usageError(message, "did you mean: "+cmd.CommandPath()+" "+meant[0])
 	}
@@ -133,7 +134,7 @@ func (c *cli) load() (*config.Config, error) {
 	cfg, err := config.Load(config.Sources{File: file, Environ: c.environ(), Flags: c.flags})
 	if err != nil {
 		return nil, &exitError{code: exitUsage, name: "config_invalid",
-			message: err.Error(), hints: []string{"all keys: zonehold config show --origin"}}
+			message: err.Error(), hints: []string{"the settings are listed by: zonehold serve --help"}}
 	}
 	for _, w := range cfg.Warnings() {
 		c.warn(w)

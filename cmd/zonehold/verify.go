@@ -62,7 +62,6 @@ network could not ask.`,
 	f.StringVar(&o.scheme, "scheme", "", "check the site only over http or https")
 	f.Uint16Var(&o.port, "port", 0, "the site's own port")
 	c.settingFlags(cmd, probeSettings...)
-	cmd.MarkFlagsMutuallyExclusive("token", "token-file", "renew")
 	cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(strings.Split(methodWords(), ", "), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"zonehold", "yandex", "probely"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -102,6 +101,9 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	if source := []bool{cmd.Flags().Changed("token"), cmd.Flags().Changed("token-file"), o.renew}; count(source) > 1 {
+		return usageError("--token, --token-file and --renew exclude each other")
+	}
 	o.given = cmd.Flags().Changed("token") || cmd.Flags().Changed("token-file")
 	claim, fresh, err := c.claim(domain, o)
 	if err != nil {
@@ -133,6 +135,15 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 		return err
 	}
 	return verdict(report.Outcome, report.Problem)
+}
+
+func count(flags []bool) (n int) {
+	for _, f := range flags {
+		if f {
+			n++
+		}
+	}
+	return n
 }
 
 // verdict turns an outcome into the exit code.

@@ -12,9 +12,17 @@ import (
 	"github.com/zonehold/zonehold/verify"
 )
 
-// newKit builds the probes as the configuration says. Extra changes are for
-// the fake internet of `zonehold dev`.
+// newKit builds the probes as the configuration says. Its errors are wrong
+// settings.
 func newKit(cfg *config.Config) (*verify.Kit, error) {
+	kit, err := buildKit(cfg)
+	if err != nil {
+		return nil, &exitError{code: exitUsage, name: "config_invalid", message: err.Error()}
+	}
+	return kit, nil
+}
+
+func buildKit(cfg *config.Config) (*verify.Kit, error) {
 	dialer := &probe.Dialer{
 		Guard:   probe.NewGuard(probe.GuardConfig{Allow: cfg.EgressAllow, Deny: cfg.EgressDeny}),
 		Timeout: 5 * time.Second,
