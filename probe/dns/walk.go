@@ -44,7 +44,7 @@ type step struct {
 // name does not exist it returns the last zone with ErrNotDelegated. The zone
 // is returned with other errors as well, when one was reached.
 func (r *Resolver) walk(ctx context.Context, w *work, p *path, name string, thorough bool) (*Zone, error) {
-	if r.forwarding() {
+	if r.Forwarding() {
 		return r.forwardZone(ctx, w, name)
 	}
 	start := r.cache.enclosing(name)
@@ -237,7 +237,7 @@ func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *
 	tried := 0
 	for i := range zone.Servers {
 		ns := &zone.Servers[i]
-		if len(ns.Addrs) > 0 || within(ns.Name, zone.Name) || r.forwarding() {
+		if len(ns.Addrs) > 0 || within(ns.Name, zone.Name) || r.Forwarding() {
 			continue
 		}
 		if tried++; tried > maxWalkNames || w.spent() || ctx.Err() != nil {
@@ -268,7 +268,7 @@ func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *
 	switch {
 	case w.spent():
 		err = ErrBudget
-	case zone.Name == "" && !(spoke && r.forwarding()):
+	case zone.Name == "" && !(spoke && r.Forwarding()):
 		err = ErrOurNetworkDown
 	}
 	return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w (%v)", shown(zone.Name), q.name, err, last) //nolint:errorlint // last does not decide what this is
