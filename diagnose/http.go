@@ -329,8 +329,7 @@ func notRegisteredHost(ctx context.Context, s *scene) *verify.Finding {
 	if z == nil || err == nil || !isNotDelegated(err) {
 		return nil
 	}
-	suffix, icann := s.claim.Hostname.PublicSuffix()
-	if z.Name != "" && (!icann || z.Name != suffix && !strings.HasSuffix(suffix, "."+z.Name)) {
+	if !verify.IsRegistry(s.claim.Hostname, z.Name) {
 		return nil
 	}
 	return s.find("domain_not_registered", problem.FactZone, s.registrable())

@@ -171,6 +171,27 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// A registry is not asked for every slip that could be made in a domain that it
+// does not have.
+func TestUnregisteredIsCheap(t *testing.T) {
+	for _, method := range []zonehold.Method{txt, cname, file, meta} {
+		for _, host := range []string{"example.com", "shop.example"} { // the list of suffixes knows no .example
+			t.Run(string(method)+"_"+host, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, fixture{method: method, host: host})
+				b.zone().Undelegate()
+				b.m.Check(context.Background(), b.kit, b.claim)
+				check := len(b.Net.Queries())
+				b.Net.ResetHistory()
+				b.check(b.run(), "domain_not_registered")
+				if extra := len(b.Net.Queries()) - check; extra > 6 {
+					t.Errorf("the check asked %d questions, the diagnosis %d more", check, extra)
+				}
+			})
+		}
+	}
+}
+
 // A diagnosis ends in time, even where nobody answers any more.
 func TestDiagnosisEndsInTime(t *testing.T) {
 	b := newBench(t, fixture{method: txt})

@@ -248,13 +248,7 @@ func (w TXTValue) near(answers []dns.ServerAnswer) (string, int) {
 // notRegistered reports whether the answer is that of a registry: it says that
 // nothing was ever delegated there.
 func notRegistered(host zonehold.Hostname, a *dns.Answer, t *tally) bool {
-	if a.Zone == nil {
-		return false
-	}
-	suffix, icann := host.PublicSuffix()
-	registry := a.Zone.Name == "" || icann && (a.Zone.Name == suffix || strings.HasSuffix(suffix, "."+a.Zone.Name)) ||
-		!icann && !strings.Contains(a.Zone.Name, ".")
-	if !registry {
+	if a.Zone == nil || !IsRegistry(host, a.Zone.Name) {
 		return false
 	}
 	for i := range t.lack {
@@ -263,6 +257,17 @@ func notRegistered(host zonehold.Hostname, a *dns.Answer, t *tally) bool {
 		}
 	}
 	return false
+}
+
+// IsRegistry reports whether names such as host are registered in the zone: it
+// is the root, the ICANN suffix of host or above it, or a top-level domain that
+// the list of suffixes does not know.
+func IsRegistry(host zonehold.Hostname, zone string) bool {
+	suffix, icann := host.PublicSuffix()
+	if !icann {
+		return !strings.Contains(zone, ".")
+	}
+	return zone == "" || zone == suffix || strings.HasSuffix(suffix, "."+zone)
 }
 
 // valueNotes are the oddities of the records that prove the claim.
