@@ -194,7 +194,7 @@ func (r *running) steps() []zonehold.Step {
 
 func (r *running) report(s *scene, p *problem.Problem, notes []problem.Problem) Report {
 	return Report{
-		Method: s.method, Outcome: s.result.Outcome, Problem: p, Notes: notes, Steps: r.steps(),
+		Method: s.method, Outcome: s.result.Outcome, Problem: p, Notes: notes, Steps: veilSteps(s.claim, r.steps()),
 		Evidence: s.result.Evidence, DNSHost: s.host(), StartedAt: r.start, Duration: time.Since(r.start),
 	}
 }

@@ -337,8 +337,9 @@ func (s *scene) texts(found []verify.Finding, without problem.Code) []problem.Pr
 // text adds who serves the zone and fills in the catalogue's entry.
 func (s *scene) text(f verify.Finding) problem.Problem {
 	facts := make(problem.Facts, len(f.Facts)+2)
+	safe := veil(s.claim)
 	for k, v := range f.Facts {
-		facts[k] = v
+		facts[k] = safe(v)
 	}
 	if h := s.host(); h != nil && facts[problem.FactProvider] == "" {
 		facts[problem.FactProvider], facts[problem.FactPanelURL] = h.Name, h.ControlPanelURL
