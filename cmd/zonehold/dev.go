@@ -55,7 +55,7 @@ func (c *cli) dev(cmd *cobra.Command, tourOnly bool) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
 	c.flags["data_dir"] = filepath.Join(dir, "data")
 	cfg, err := c.load()
 	if err != nil {

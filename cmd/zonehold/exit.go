@@ -87,7 +87,7 @@ func (c *cli) complain(about string, e *exitError) {
 		}
 		enc := json.NewEncoder(c.stderr)
 		enc.SetEscapeHTML(false)
-		enc.Encode(map[string]any{"error": doc})
+		_ = enc.Encode(map[string]any{"error": doc})
 		return
 	}
 	text := e.message

@@ -48,7 +48,7 @@ func (c *cli) names(ctx context.Context, args []string, file string) (batch, err
 		if err != nil {
 			return b, usageError(err.Error())
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // only read
 		if err := add(f); err != nil {
 			return b, err
 		}

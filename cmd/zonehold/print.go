@@ -67,7 +67,7 @@ func (c *cli) warn(text string) {
 	case c.json || c.jsonl:
 		enc := json.NewEncoder(c.stderr)
 		enc.SetEscapeHTML(false)
-		enc.Encode(map[string]string{"warning": text})
+		_ = enc.Encode(map[string]string{"warning": text})
 	case !c.quiet:
 		fmt.Fprintf(c.stderr, "zonehold: warning: %s\n", text)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,7 +118,11 @@ func TestAlike(t *testing.T) {
 		for _, c := range codes {
 			err = alike(err, &exitError{code: c, name: "x"})
 		}
-		return err.(*exitError).code
+		var e *exitError
+		if !errors.As(err, &e) {
+			t.Fatalf("%v has no exit code", err)
+		}
+		return e.code
 	}
 	for _, tt := range []struct {
 		codes []int

@@ -62,7 +62,7 @@ To run the service:        zonehold serve`,
 	f.BoolVar(&c.jsonl, "jsonl", false, "print one JSON document per line")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "print results only")
 	f.BoolVar(&c.quiet, "silent", false, "the same as --quiet")
-	f.MarkHidden("silent")
+	_ = f.MarkHidden("silent")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "print every step")
 	f.BoolVar(&c.noColor, "no-color", false, "no colours (also: NO_COLOR)")
 	f.StringVarP(&c.configFile, "config", "c", "", "configuration file in YAML (also: ZONEHOLD_CONFIG)")

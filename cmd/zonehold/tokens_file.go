@@ -147,14 +147,14 @@ func (m *tokenMemory) lock() (unlock func(), err error) {
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err == nil {
-			f.Close()
-			return func() { os.Remove(path) }, nil
+			_ = f.Close() // nothing was written
+			return func() { _ = os.Remove(path) }, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 		if info, serr := os.Stat(path); serr == nil && time.Since(info.ModTime()) > stale {
-			os.Remove(path)
+			_ = os.Remove(path) // else the next try tells
 		} else if time.Since(start) > patience {
 			return nil, fmt.Errorf("another run holds %s", path)
 		}
@@ -176,7 +176,7 @@ func (m *tokenMemory) save() error {
 		err = os.Rename(tmp.Name(), m.path)
 	}
 	if err != nil {
-		os.Remove(tmp.Name())
+		_ = os.Remove(tmp.Name()) // err says more
 	}
 	return err
 }

@@ -35,7 +35,7 @@ func buildKit(cfg *config.Config) (*verify.Kit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("opening the root hints: %w", err)
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // only read
 		if dnsConfig.Roots, err = dns.ParseRootHints(f); err != nil {
 			return nil, fmt.Errorf("reading root hints in %s: %w", cfg.DNSRootHints, err)
 		}
