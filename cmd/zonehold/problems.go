@@ -7,24 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/zonehold/zonehold/api"
+	"github.com/zonehold/zonehold/internal/httpapi"
 	"github.com/zonehold/zonehold/problem"
 )
-
-type problemJSON struct {
-	Code              problem.Code     `json:"code"`
-	Area              string           `json:"area"`
-	Severity          problem.Severity `json:"severity"`
-	WhoActs           problem.Actor    `json:"who_acts"`
-	Title             string           `json:"title"`
-	Meaning           string           `json:"meaning"`
-	Fixes             []string         `json:"fixes"`
-	RetryAfterSeconds int              `json:"retry_after_seconds"`
-}
-
-func problemDoc(e problem.Entry) problemJSON {
-	return problemJSON{Code: e.Code, Area: e.Area, Severity: e.Severity, WhoActs: e.WhoActs, Title: e.Title,
-		Meaning: e.Meaning, Fixes: append([]string{}, e.Fixes...), RetryAfterSeconds: e.RetryAfterSeconds}
-}
 
 func (c *cli) problemsCommand() *cobra.Command {
 	return &cobra.Command{
@@ -57,15 +43,15 @@ func (c *cli) problems() error {
 	switch {
 	case c.jsonl:
 		for _, e := range all {
-			if err := c.printJSON(problemDoc(e)); err != nil {
+			if err := c.printJSON(httpapi.Entry(e)); err != nil {
 				return err
 			}
 		}
 		return nil
 	case c.json:
-		docs := make([]problemJSON, len(all))
+		docs := make([]api.Entry, len(all))
 		for i, e := range all {
-			docs[i] = problemDoc(e)
+			docs[i] = httpapi.Entry(e)
 		}
 		return c.printJSON(docs)
 	}
@@ -87,7 +73,7 @@ func (c *cli) problem(code string) error {
 			message: fmt.Sprintf("there is no problem code %q", problem.Clean(code, 40)), hints: []string{"all of them: zonehold problems"}}
 	}
 	if c.json || c.jsonl {
-		return c.printJSON(problemDoc(e))
+		return c.printJSON(httpapi.Entry(e))
 	}
 	fmt.Fprintf(c.stdout, "%s\n%s\n\n%s\n", c.paint(bold, string(e.Code)), e.Title, strings.Join(wrap(e.Meaning, c.width()), "\n"))
 	if len(e.Fixes) > 0 {

@@ -62,8 +62,8 @@ network could not ask.`,
 	f.StringVar(&o.scheme, "scheme", "", "check the site only over http or https")
 	f.Uint16Var(&o.port, "port", 0, "the site's own port")
 	c.settingFlags(cmd, probeSettings...)
-	cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(strings.Split(methodWords(), ", "), cobra.ShellCompDirectiveNoFileComp))
-	cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"zonehold", "yandex", "probely"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(strings.Split(methodWords(), ", "), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"zonehold", "yandex", "probely"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -278,17 +278,17 @@ func notACode(message string) error {
 
 // verifyJSON is the document of `zonehold verify --json`.
 type verifyJSON struct {
-	Hostname   string            `json:"hostname"`
-	Profile    string            `json:"profile"`
-	Method     *string           `json:"method"`
-	Verified   bool              `json:"verified"`
-	Outcome    string            `json:"outcome"`
-	Problem    *problem.Problem  `json:"problem"`
-	Notes      []problem.Problem `json:"notes"`
-	Steps      []api.Step        `json:"steps"`
-	Challenges []api.Challenge   `json:"challenges"`
-	StartedAt  *time.Time        `json:"started_at"`
-	DurationMS int64             `json:"duration_ms"`
+	Hostname   string          `json:"hostname"`
+	Profile    string          `json:"profile"`
+	Method     *string         `json:"method"`
+	Verified   bool            `json:"verified"`
+	Outcome    string          `json:"outcome"`
+	Problem    *api.Problem    `json:"problem"`
+	Notes      []api.Problem   `json:"notes"`
+	Steps      []api.Step      `json:"steps"`
+	Challenges []api.Challenge `json:"challenges"`
+	StartedAt  *time.Time      `json:"started_at"`
+	DurationMS int64           `json:"duration_ms"`
 }
 
 func (c *cli) printReport(claim verify.Claim, r diagnose.Report, challenges []zonehold.Challenge, fresh bool) error {
@@ -296,8 +296,8 @@ func (c *cli) printReport(claim verify.Claim, r diagnose.Report, challenges []zo
 		started := r.StartedAt.UTC()
 		doc := verifyJSON{
 			Hostname: string(claim.Hostname), Profile: string(claim.Profile),
-			Verified: r.Outcome == zonehold.OutcomeVerified, Outcome: string(r.Outcome), Problem: r.Problem,
-			Notes: append([]problem.Problem{}, r.Notes...), Steps: httpapi.Steps(r.Steps), Challenges: httpapi.Challenges(challenges),
+			Verified: r.Outcome == zonehold.OutcomeVerified, Outcome: string(r.Outcome), Problem: httpapi.Problem(r.Problem),
+			Notes: httpapi.Problems(r.Notes), Steps: httpapi.Steps(r.Steps), Challenges: httpapi.Challenges(challenges),
 			StartedAt: &started, DurationMS: r.Duration.Milliseconds(),
 		}
 		if r.Method != "" {

@@ -52,7 +52,7 @@ func toDomain(d *app.Domain) api.Domain {
 		Verified: d.State.Verified(), VerifiedAt: when(d.VerifiedAt), Method: text(d.Method),
 		Assurance: text(d.Assurance), Covers: text(d.Covers), CoveredBy: text(d.CoveredBy),
 		NextCheckAt: when(d.NextCheckAt), GraceEndsAt: when(d.GraceEndsAt),
-		Challenges: Challenges(d.Challenges), Problem: toProblem(d.Problem),
+		Challenges: Challenges(d.Challenges), Problem: Problem(d.Problem),
 		LastAttemptID: text(d.LastAttemptID), DiscoveryEnabled: d.DiscoveryEnabled, Tags: list(d.Tags),
 		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
 	}
@@ -91,7 +91,8 @@ func toChallenge(c zonehold.Challenge) api.Challenge {
 	return out
 }
 
-func toProblem(p *problem.Problem) *api.Problem {
+// Problem gives a problem the form it has on the wire; nil stays nil.
+func Problem(p *problem.Problem) *api.Problem {
 	if p == nil {
 		return nil
 	}
@@ -102,19 +103,25 @@ func toProblem(p *problem.Problem) *api.Problem {
 	}
 }
 
+// Problems gives notes the form they have on the wire.
+func Problems(list []problem.Problem) []api.Problem {
+	out := make([]api.Problem, 0, len(list))
+	for i := range list {
+		out = append(out, *Problem(&list[i]))
+	}
+	return out
+}
+
 func toAttempt(a *app.Attempt) api.Attempt {
 	out := api.Attempt{
 		ID: a.ID, DomainID: a.DomainID, Method: text(a.Method), Trigger: string(a.Trigger), State: string(a.State),
-		Outcome: text(a.Outcome), Problem: toProblem(a.Problem), Notes: make([]api.Problem, 0, len(a.Notes)),
+		Outcome: text(a.Outcome), Problem: Problem(a.Problem), Notes: Problems(a.Notes),
 		Steps: Steps(a.Steps), CreatedAt: a.CreatedAt.UTC(), StartedAt: when(a.StartedAt),
 		FinishedAt: when(a.FinishedAt),
 	}
 	if !a.StartedAt.IsZero() && !a.FinishedAt.IsZero() {
 		ms := max(a.FinishedAt.Sub(a.StartedAt), 0).Milliseconds()
 		out.DurationMS = &ms
-	}
-	for i := range a.Notes {
-		out.Notes = append(out.Notes, *toProblem(&a.Notes[i]))
 	}
 	return out
 }
@@ -130,7 +137,8 @@ func Steps(list []zonehold.Step) []api.Step {
 	return out
 }
 
-func toEntry(e problem.Entry) api.Entry {
+// Entry gives a row of the catalogue the form it has on the wire.
+func Entry(e problem.Entry) api.Entry {
 	return api.Entry{
 		Code: string(e.Code), Area: e.Area, Severity: string(e.Severity), WhoActs: string(e.WhoActs),
 		RetryAfterSeconds: number(e.RetryAfterSeconds), Title: e.Title, Meaning: e.Meaning, LookedFor: text(e.LookedFor),

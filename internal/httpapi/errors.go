@@ -168,7 +168,7 @@ func (s *server) explainApp(r *http.Request, ae *app.Error) (e *api.Error, after
 		detail = ae.Message // whole sentences, which may begin with the name itself
 		e = fault(codeHostnameRefused, detail)
 		if p := ae.Problem; p != nil {
-			wire := toProblem(p)
+			wire := Problem(p)
 			e.Code, e.Title, e.Type, e.Fixes, e.Problem = wire.Code, wire.Title, wire.DocsURL, wire.Fixes, wire
 		}
 		e.Errors = append(e.Errors, api.FieldError{Pointer: "#/hostname", Code: e.Code, Detail: detail})

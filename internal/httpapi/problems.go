@@ -18,7 +18,7 @@ func (s *server) problemCalls(h huma.API) {
 	}, func(context.Context, *struct{}) (reply, error) {
 		page := api.Page[api.Entry]{Items: []api.Entry{}}
 		for _, e := range problem.Catalogue() {
-			page.Items = append(page.Items, toEntry(e))
+			page.Items = append(page.Items, Entry(e))
 		}
 		return reply{body: page, tagged: true}, nil
 	})
@@ -32,6 +32,6 @@ func (s *server) problemCalls(h huma.API) {
 		if !ok {
 			return reply{}, fault(codeNotFound, "The catalogue has no problem of that code; GET /v1/problems lists them.")
 		}
-		return reply{body: toEntry(e), tagged: true}, nil
+		return reply{body: Entry(e), tagged: true}, nil
 	})
 }
