@@ -53,7 +53,7 @@ func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *
 	s := &server{cfg: cfg, log: log, done: make(chan error, 1)}
 	s.ready.Log = log
 	metrics := telemetry.NewMetrics(buildVersion())
-	if s.ln, err = net.Listen("tcp", cfg.Listen); err != nil {
+	if s.ln, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return nil, &exitError{code: exitError_, name: "cannot_listen", message: err.Error(),
 			hints: []string{"another program may use the port; choose one with --listen"}}
 	}
@@ -65,8 +65,7 @@ func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *
 	go func() { s.done <- s.http.Serve(s.ln) }()
 	defer func() {
 		if err != nil {
-			s.http.Close()
-			s.closeStore()
+			_, _ = s.http.Close(), s.closeStore() // err says more
 		}
 	}()
 	s.store, err = store.Open(ctx, store.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, SecretKey: cfg.SecretKey})
@@ -143,8 +142,8 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 func (s *server) apis() http.Handler {
 	native := httpapi.New(httpapi.Config{
 		Service: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
-		DomainVersion: s.app.DomainVersion,
-		Limits:        httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
+		DomainVersion: s.app.DomainVersion, Stamp: s.app.Stamp,
+		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})
 	yandex := webmaster.New(webmaster.Config{Service: s.app, Auth: s.auth, Log: s.log, RequestsPerMinute: s.cfg.ReadsPerMinute})
 	roots := map[string]http.Handler{}
@@ -190,7 +189,7 @@ func (s *server) stop() error {
 	s.app.Drain() // ends waits and event streams, so that Shutdown can finish
 	err := s.http.Shutdown(ctx)
 	if err != nil {
-		s.http.Close()
+		_ = s.http.Close() // err says more
 	}
 	return errors.Join(err, s.app.Stop(ctx), s.closeStore())
 }

@@ -128,8 +128,14 @@ func (a *App) Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Do
 	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
 		return nil, err
 	}
+	return a.still(seenKey{account: actor.Account.ID, name: ref}, func() (*Domain, error) {
+		return a.domain(ctx, actor.Account.ID, ref)
+	})
+}
+
+func (a *App) domain(ctx context.Context, accountID, ref string) (*Domain, error) {
 	if zonehold.ValidID(zonehold.PrefixDomain, ref) {
-		mark, err := a.store.MarkByID(ctx, actor.Account.ID, ref)
+		mark, err := a.store.MarkByID(ctx, accountID, ref)
 		if err != nil {
 			return nil, a.ours(ctx, "domain", err)
 		}
@@ -137,12 +143,16 @@ func (a *App) Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Do
 			return v, nil
 		}
 	}
-	d, err := a.find(ctx, actor.Account.ID, ref)
+	d, err := a.find(ctx, accountID, ref)
 	if err != nil {
 		return nil, err
 	}
 	return a.oneView(ctx, d)
 }
+
+// Stamp stays the same while nothing of the database has changed; false where
+// another process may change it (contrast DomainVersion).
+func (a *App) Stamp() (stamp uint64, ok bool) { return a.store.Stamp() }
 
 // DomainVersion is the version of a domain alone, for callers that keep what
 // they made of it. A domain with a check under way has none (KindConflict).
@@ -168,6 +178,11 @@ func (a *App) Host(ctx context.Context, actor zonehold.Actor, scheme, hostname s
 	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
 		return nil, err
 	}
+	key := seenKey{account: actor.Account.ID, scheme: scheme, name: hostname, port: port, host: true}
+	return a.still(key, func() (*Domain, error) { return a.host(ctx, actor.Account.ID, scheme, hostname, port) })
+}
+
+func (a *App) host(ctx context.Context, accountID, scheme, hostname string, port uint16) (*Domain, error) {
 	name, err := zonehold.ParseHostname(hostname)
 	if err != nil {
 		return nil, notFound("domain")
@@ -175,14 +190,14 @@ func (a *App) Host(ctx context.Context, actor zonehold.Actor, scheme, hostname s
 	if port, err = checkOrigin(scheme, int(port)); err != nil {
 		return nil, notFound("domain")
 	}
-	mark, err := a.store.MarkByHost(ctx, actor.Account.ID, scheme, name, port)
+	mark, err := a.store.MarkByHost(ctx, accountID, scheme, name, port)
 	if err != nil {
 		return nil, a.ours(ctx, "domain", err)
 	}
 	if v := a.seen.get(mark); v != nil {
 		return v, nil
 	}
-	d, err := a.store.DomainByHost(ctx, actor.Account.ID, scheme, name, port)
+	d, err := a.store.DomainByHost(ctx, accountID, scheme, name, port)
 	if err != nil {
 		return nil, a.ours(ctx, "domain", err)
 	}

@@ -11,6 +11,22 @@ import (
 type seen struct {
 	mu sync.Mutex
 	by map[string]*Domain
+
+	// Where no other process writes, a view also holds while nothing at all
+	// was written, and needs no question to the database.
+	still map[seenKey]stamped
+}
+
+// seenKey is what a domain was asked for by.
+type seenKey struct {
+	account, scheme, name string // name: a hostname as typed, or an id
+	port                  uint16
+	host                  bool // asked for with scheme and port
+}
+
+type stamped struct {
+	stamp uint64
+	view  *Domain
 }
 
 const maxSeen = 1024 // of some KiB each
@@ -43,4 +59,45 @@ func (s *seen) put(v *Domain) {
 		s.by = map[string]*Domain{}
 	}
 	s.by[v.ID] = &kept
+}
+
+// getStill returns a copy of the view kept for the key under that very stamp,
+// or nil.
+func (s *seen) getStill(key seenKey, stamp uint64) *Domain {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept, ok := s.still[key]
+	if !ok || kept.stamp != stamp {
+		return nil
+	}
+	shown := *kept.view
+	return &shown
+}
+
+// putStill keeps a view that was read after the stamp was taken.
+func (s *seen) putStill(key seenKey, stamp uint64, v *Domain) {
+	kept := *v
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.still == nil || len(s.still) >= maxSeen {
+		s.still = map[seenKey]stamped{}
+	}
+	s.still[key] = stamped{stamp, &kept}
+}
+
+// still asks for a view by way of the stamp, and by read where that does not
+// hold.
+func (a *App) still(key seenKey, read func() (*Domain, error)) (*Domain, error) {
+	stamp, ok := a.store.Stamp()
+	if !ok {
+		return read()
+	}
+	if v := a.seen.getStill(key, stamp); v != nil {
+		return v, nil
+	}
+	v, err := read()
+	if err == nil {
+		a.seen.putStill(key, stamp, v)
+	}
+	return v, err
 }

@@ -46,6 +46,9 @@ type Config struct {
 	// so that polling costs one small read. An error sends the request the
 	// ordinary way. Nil: every reply is read as a whole.
 	DomainVersion func(ctx context.Context, accountID, id string) (int64, error)
+	// Stamp stays the same while nothing that Service shows has changed; false
+	// when that cannot be known without asking. Nil: it never can.
+	Stamp func() (stamp uint64, ok bool)
 }
 
 type server struct {

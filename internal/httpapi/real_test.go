@@ -34,6 +34,9 @@ type real struct {
 
 func newReal(t *testing.T, s *store.Store) *real {
 	t.Helper()
+	if err := s.Lock(); err != nil { // as serve does
+		t.Fatal(err)
+	}
 	r := &real{auth: auth.New(s), outcomes: make(chan zonehold.Outcome, 10)}
 	a, err := app.New(app.Config{
 		Store: s, Kit: &verify.Kit{}, Worker: true, ChecksPerMinute: 50,
@@ -57,13 +60,7 @@ func newReal(t *testing.T, s *store.Store) *real {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(New(Config{Service: a, Auth: r.auth, Idempotency: a, Version: "test",
-		DomainVersion: func(ctx context.Context, accountID, id string) (int64, error) {
-			d, err := s.DomainByID(ctx, accountID, id)
-			if err != nil {
-				return 0, err
-			}
-			return d.Version, nil
-		}}))
+		DomainVersion: a.DomainVersion, Stamp: a.Stamp}))
 	t.Cleanup(func() {
 		a.Drain()
 		srv.Close()

@@ -28,30 +28,52 @@ func (s *server) fastDomain(w http.ResponseWriter, r *http.Request, actor zoneho
 	if ref == "" || len(ref) > maxReference {
 		return false
 	}
-	page, err := s.reads.do(pageKey{actor.Account.ID, ref}, func() (page, error) {
-		return s.readPage(r.Context(), actor, ref)
-	})
-	if err != nil {
-		s.fail(w, r, err)
-		return true
+	key := pageKey{actor.Account.ID, ref}
+	p, ok := s.stillPage(key)
+	if !ok {
+		var err error
+		if p, err = s.reads.do(key, func() (page, error) { return s.readPage(r.Context(), actor, ref) }); err != nil {
+			s.fail(w, r, err)
+			return true
+		}
 	}
 	h := w.Header()
 	h["Cache-Control"] = noCache
-	h["Etag"] = []string{page.tag}
-	if noneMatch(r.Header["If-None-Match"], page.tag) {
+	h["Etag"] = p.tagHeader
+	if noneMatch(r.Header["If-None-Match"], p.tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return true
 	}
-	writeBytes(w, "application/json", http.StatusOK, page.body)
+	writeBytes(w, "application/json", http.StatusOK, p.body)
 	return true
+}
+
+// stillPage is the page kept for the key, if nothing was written since.
+func (s *server) stillPage(key pageKey) (page, bool) {
+	if s.Stamp == nil {
+		return page{}, false
+	}
+	stamp, ok := s.Stamp()
+	if !ok {
+		return page{}, false
+	}
+	p, ok := s.pages.get(key)
+	return p, ok && p.stamped && p.stamp == stamp
 }
 
 func (s *server) readPage(ctx context.Context, actor zonehold.Actor, ref string) (page, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	defer cancel()
 	key := pageKey{actor.Account.ID, ref}
-	if old, ok := s.pages.get(key); ok {
+	// Before the read: what is written meanwhile gives another stamp.
+	stamp, stamped := uint64(0), false
+	if s.Stamp != nil {
+		stamp, stamped = s.Stamp()
+	}
+	if old, ok := s.pages.get(key); ok && old.versioned && s.DomainVersion != nil {
 		if v, err := s.DomainVersion(ctx, actor.Account.ID, ref); err == nil && v == old.version {
+			old.stamp, old.stamped = stamp, stamped
+			s.pages.put(key, old)
 			return old, nil
 		}
 	}
@@ -60,10 +82,12 @@ func (s *server) readPage(ctx context.Context, actor zonehold.Actor, ref string)
 		return page{}, err
 	}
 	body := encode(toDomain(d))
-	p := page{body: body, tag: versionTag(d.Version, body), version: d.Version}
+	tag := versionTag(d.Version, body)
+	p := page{body: body, tag: tag, tagHeader: []string{tag}, version: d.Version, stamp: stamp, stamped: stamped}
 	// A hostname may come to mean another claim, and a check may be canceled,
 	// without a version counting it.
-	if s.DomainVersion != nil && ref == d.ID && d.Running == nil {
+	p.versioned = s.DomainVersion != nil && ref == d.ID && d.Running == nil
+	if p.versioned || p.stamped {
 		s.pages.put(key, p)
 	}
 	return p, nil
@@ -73,9 +97,14 @@ type pageKey struct{ account, ref string }
 
 // page is an encoded domain.
 type page struct {
-	body    []byte
-	tag     string
-	version int64
+	body      []byte
+	tag       string
+	tagHeader []string // shared, never changed
+
+	version   int64
+	versioned bool // holds while the version does
+	stamp     uint64
+	stamped   bool // holds while the stamp does
 }
 
 const maxPages = 4096 // of some KiB each

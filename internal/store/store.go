@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,8 +58,9 @@ type Store struct {
 	pool       *pgxpool.Pool
 	vault      *vault
 	serverLock *os.File
-	forUpdate  string // appended to a SELECT that locks its rows
-	now        string // SQL of the database's clock, microseconds
+	forUpdate  string        // appended to a SELECT that locks its rows
+	now        string        // SQL of the database's clock, microseconds
+	commits    atomic.Uint64 // transactions ended; see Stamp
 }
 
 // Open connects and brings the schema up to date.

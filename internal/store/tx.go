@@ -35,6 +35,11 @@ func (tx *Tx) SQLite() *sql.Tx { return tx.lite }
 // PostgreSQL is the transaction to give to River on PostgreSQL, else nil.
 func (tx *Tx) PostgreSQL() pgx.Tx { return tx.pg }
 
+// Stamp changes with every transaction, before InTx returns. While it stays
+// the same, so does what was read of domains and attempts after it was taken.
+// False where another server may write too.
+func (s *Store) Stamp() (stamp uint64, ok bool) { return s.commits.Load(), s.Alone() }
+
 // InTx runs fn in one transaction, committed when fn returns nil.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if s.pool == nil {
@@ -43,8 +48,9 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 			return fmt.Errorf("beginning a transaction: %w", err)
 		}
 		q := &liteTx{tx: lite, known: s.liteWriter}
-		defer q.learn()       // last, when the connection is free again
-		defer lite.Rollback() //nolint:errcheck // no effect after Commit
+		defer q.learn()        // last, when the connection is free again
+		defer s.commits.Add(1) // also when it is not sure that it failed
+		defer lite.Rollback()  //nolint:errcheck // no effect after Commit
 		if err := fn(&Tx{q: q, s: s, lite: lite}); err != nil {
 			return err
 		}
