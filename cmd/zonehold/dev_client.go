@@ -95,7 +95,7 @@ func (c *cli) devPageCommand() *cobra.Command {
 			if page.Path == "" {
 				page.Path = "/"
 			}
-			return c.panel(cmd.Context(), "/dev/pages", page, nil, fmt.Sprintf("https://%s%s answers %d", page.Host, page.Path, page.Status))
+			return c.panel(cmd.Context(), "/dev/pages", page, nil, fmt.Sprintf("%s%s answers %d, over http and https", page.Host, page.Path, page.Status))
 		},
 	}
 	cmd.Flags().IntVar(&status, "status", 200, "HTTP status")

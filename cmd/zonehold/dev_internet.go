@@ -63,15 +63,25 @@ func (d *devInternet) kit(cfg *config.Config) (*verify.Kit, error) {
 	if d.shared {
 		guard.Allow = devRanges
 	}
-	dialer := &probe.Dialer{Guard: probe.NewGuard(guard), Route: d.Route, Timeout: 2 * time.Second}
+	dialer := &probe.Dialer{Guard: probe.NewGuard(guard), Route: d.route, Timeout: 2 * time.Second}
 	roots, err := dns.ParseRootHints(strings.NewReader(d.RootHints()))
 	if err != nil {
 		return nil, err
 	}
-	p := d.Ports()
 	return kitOn(cfg,
-		dns.Config{Dialer: dialer, Roots: roots, Port: p.DNS, QueryTimeout: 500 * time.Millisecond, Recursive: []netip.AddrPort{d.cache.Addr()}},
-		web.Config{Dialer: dialer, RootCAs: d.CertPool(), Ports: []uint16{p.HTTP, p.HTTPS}, Timeout: 5 * time.Second})
+		dns.Config{Dialer: dialer, Roots: roots, QueryTimeout: 500 * time.Millisecond, Recursive: []netip.AddrPort{d.cache.Addr()}},
+		web.Config{Dialer: dialer, RootCAs: d.CertPool(), Timeout: 5 * time.Second})
+}
+
+// route leads the service from the ports of the real world to those that the
+// fake one could get without privileges. Other processes need the settings of
+// writeEnv for that.
+func (d *devInternet) route(a netip.AddrPort) (netip.AddrPort, bool) {
+	p := d.Ports()
+	if port := map[uint16]uint16{53: p.DNS, 80: p.HTTP, 443: p.HTTPS}[a.Port()]; port != 0 {
+		a = netip.AddrPortFrom(a.Addr(), port)
+	}
+	return d.Route(a)
 }
 
 // writeEnv writes a file for the shell that takes a terminal into the fake

@@ -46,7 +46,7 @@ func (c *cli) explain(cmd *cobra.Command, domain string) error {
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
-	if ctx.Err() != nil && (c.timeout > 0 || !s.Delegated) {
+	if ctx.Err() != nil || s.Err != "" && c.spent(ctx) {
 		return timeUp()
 	}
 	if c.json || c.jsonl {

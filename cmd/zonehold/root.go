@@ -184,6 +184,13 @@ func (c *cli) deadline(ctx context.Context, d time.Duration) (context.Context, c
 	return context.WithTimeout(ctx, d)
 }
 
+// spent reports whether --timeout is over, or so near that the probes, which
+// keep some time to tell, have ended for it.
+func (c *cli) spent(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return c.timeout > 0 && ok && time.Until(end) < c.timeout/5
+}
+
 // exactly wants n arguments and names the missing one.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

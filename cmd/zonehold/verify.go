@@ -128,7 +128,7 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
-	if c.timeout > 0 && ctx.Err() != nil && report.Outcome != zonehold.OutcomeVerified {
+	if report.Outcome == zonehold.OutcomeInconclusive && c.spent(ctx) {
 		return timeUp()
 	}
 	if err := c.printReport(claim, report, challenges, fresh); err != nil {
