@@ -1,5 +1,7 @@
 package config
 
+//go:generate go test . -run ^TestDocumentation$ -update
+
 import (
 	"fmt"
 	"strings"
