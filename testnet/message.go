@@ -26,8 +26,8 @@ type question struct {
 
 const headerLen = 12
 
-// parseQuery reads a query by hand, because it stands in the hot loop.
-// ok is false for what deserves no answer at all or FORMERR.
+// parse reads a query by hand, because it stands in the hot loop. ok
+// is false for what deserves no answer at all.
 func (q *question) parse(msg []byte) (rcode int, ok bool) {
 	if len(msg) < headerLen || msg[2]&0x80 != 0 {
 		return 0, false // too short to answer, or an answer itself

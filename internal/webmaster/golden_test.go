@@ -114,7 +114,7 @@ var (
 	ourProblem = problem.Problem{Code: "verifier_fault", WhoActs: problem.Us, Title: "We could not ask"}
 )
 
-// caseIDs are the hosts of the golden cases.
+// The host of the golden cases, and where it stands.
 const (
 	exampleID = "http:example.com:80"
 	prefix    = "/v4/user/4242"
