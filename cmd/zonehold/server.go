@@ -113,6 +113,9 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 		case path == "/readyz":
 			telemetry.SetRoute(r.Context(), path)
 			ready.ServeHTTP(w, r)
+		case path == "/version":
+			telemetry.SetRoute(r.Context(), path)
+			serveVersion(w, r)
 		case path == "/metrics":
 			telemetry.SetRoute(r.Context(), path)
 			figures.ServeHTTP(w, r)

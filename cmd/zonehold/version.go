@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"runtime"
 	"runtime/debug"
 
@@ -21,6 +23,13 @@ func buildVersion() string {
 		return info.Main.Version
 	}
 	return version
+}
+
+// serveVersion answers GET /version.
+func serveVersion(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(map[string]string{"version": buildVersion()})
 }
 
 func (c *cli) versionCommand() *cobra.Command {
