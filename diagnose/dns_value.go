@@ -22,14 +22,7 @@ func valueLadder(ctx context.Context, s *scene) *verify.Finding {
 	}
 	var best *miss
 	var server string
-	var other func(context.Context, string) bool
-	if s.kit.OtherClaim != nil {
-		asked := 0
-		other = func(ctx context.Context, v string) bool {
-			asked++
-			return asked <= maxOwn && s.kit.OtherClaim(ctx, v)
-		}
-	}
+	other := s.otherClaims()
 	seen := map[string]bool{}
 	for _, sa := range hop.Usable() {
 		for _, rec := range sa.Records {

@@ -303,19 +303,13 @@ func metaOldToken(_ context.Context, s *scene) *verify.Finding {
 // metaOtherToken: the tag is that of another claim (cause F38).
 func metaOtherToken(ctx context.Context, s *scene) *verify.Finding {
 	_, p := s.page()
-	if p == nil || s.kit.OtherClaim == nil {
+	other := s.otherClaims()
+	if p == nil || other == nil {
 		return nil
 	}
-	asked := 0
 	for _, t := range p.Tags {
 		c := verify.TrimInvisible(t.Content)
-		if t.Place != verify.PlaceHead || !s.named(t) || !zonehold.ValidToken(s.claim.Profile, c) || c == s.want.token {
-			continue
-		}
-		if asked++; asked > maxOwn {
-			return nil
-		}
-		if s.kit.OtherClaim(ctx, c) {
+		if t.Place == verify.PlaceHead && s.named(t) && zonehold.ValidToken(s.claim.Profile, c) && c != s.want.token && other(ctx, c) {
 			return s.find("token_of_other_claim", problem.FactGot, "")
 		}
 	}

@@ -366,6 +366,19 @@ var webPlain = map[zonehold.Method]problem.Code{
 	zonehold.MethodMetaTag: "meta_value_mismatch",
 }
 
+// otherClaims tells of a few values whether they are tokens of other claims;
+// nil when nobody knows.
+func (s *scene) otherClaims() func(context.Context, string) bool {
+	if s.kit.OtherClaim == nil {
+		return nil
+	}
+	asked := 0
+	return func(ctx context.Context, v string) bool {
+		asked++
+		return asked <= maxOwn && s.kit.OtherClaim(ctx, v)
+	}
+}
+
 // cachedNotes tell what public resolvers still say of a proof that stands.
 func (s *scene) cachedNotes(ctx context.Context) []verify.Finding {
 	if s.kit.NoCachedView || s.kit.DNS == nil || !s.dnsMethod() {
