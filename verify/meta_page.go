@@ -59,11 +59,11 @@ type MetaPage struct {
 	Tags []MetaTag // in document order, at most maxMetaTags
 	// HeadEnded is false when the page stopped, or was cut, inside its head.
 	HeadEnded bool
-	// Doc is the tree of the page, or of its head alone if Err is set; nil if
+	// Doc is the tree of the page, or of the part read if Err is set; nil if
 	// not even that could be read.
 	Doc *html.Node
-	// Err says why only the part of the page up to the end of its head was
-	// read: nesting, repetition or work beyond what any page needs.
+	// Err says why only the beginning of the page was read: nesting,
+	// repetition or work beyond what any page needs.
 	Err error
 }
 
@@ -71,12 +71,12 @@ const (
 	htmlSpace   = " \t\r\n\f"
 	maxMetaTags = 1000
 	// The parser takes quadratic time over some pages: it merges the attributes
-	// of every further html and body element into the first, and reopens
-	// formatting elements for every paragraph. No honest page comes near these
-	// limits.
+	// of every further html and body element into the first, and searches
+	// through what is open. No honest page comes near these limits.
 	maxParse   = time.Second
 	maxRoots   = 20 // start tags of html, and as many of body
-	parseChunk = 4096
+	maxTags    = 50_000
+	parseChunk = 512
 	bom        = "\xef\xbb\xbf"
 )
 
@@ -84,9 +84,12 @@ const (
 // T32): what a person sees in the source is not what counts, a stray element
 // in the head ends it. The page is UTF-8, or UTF-16 with a byte order mark.
 func ParseMeta(ctx context.Context, page []byte) *MetaPage {
-	page = decodeUTF16(page)
+	page = bytes.Clone(decodeUTF16(page))
 	out := new(MetaPage)
 	lower := asciiLower(page)
+	withoutFormats(page, lower)
+	size, rest := len(page), nthTag(lower, maxTags)
+	page, lower = page[:rest], lower[:rest]
 	out.HeadEnded = bytes.Contains(lower, []byte("</head")) || bytes.Contains(lower, []byte("<body"))
 	out.Doc, out.Err = parsePage(ctx, page, lower)
 	if out.Err != nil {
@@ -99,6 +102,9 @@ func ParseMeta(ctx context.Context, page []byte) *MetaPage {
 		if out.Doc, err = parsePage(ctx, page[:end], lower[:end]); err != nil {
 			return out
 		}
+	}
+	if out.Err == nil && rest < size {
+		out.Err = errors.New("html: too many tags")
 	}
 	for n := range out.Doc.Descendants() {
 		if len(out.Tags) >= maxMetaTags {
