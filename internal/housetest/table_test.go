@@ -37,6 +37,7 @@ var imports = map[string][]string{
 	"internal/provider/domainconnect": {"", "probe/..."},
 	"internal/config":                 {},
 	"internal/telemetry":              {},
+	"internal/attacktest":             {}, // tests only
 	"internal/systemtest":             {}, // tests only
 	"internal/housetest":              {}, // tests only
 
