@@ -79,6 +79,23 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// Where a list has a default, set and empty means none of it.
+func TestEmptyMeansNone(t *testing.T) {
+	if c := load(t, Sources{}); len(c.DNSResolvers) != 3 {
+		t.Errorf("default resolvers: %v", c.DNSResolvers)
+	}
+	file := write(t, "zonehold.yaml", "dns_resolvers: []\n")
+	for name, src := range map[string]Sources{
+		"environment": {Environ: []string{"ZONEHOLD_DNS_RESOLVERS="}},
+		"file":        {File: file},
+		"flag":        {Flags: map[string]string{"dns_resolvers": ""}},
+	} {
+		if c := load(t, src); len(c.DNSResolvers) != 0 || c.Origin("dns_resolvers").Layer != name {
+			t.Errorf("%s: %v from %s", name, c.DNSResolvers, c.Origin("dns_resolvers"))
+		}
+	}
+}
+
 func TestSecrets(t *testing.T) {
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	dbFile := write(t, "db", "postgres://u:hunter2@db:5432/zonehold?sslpassword=pw2\n")

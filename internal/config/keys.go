@@ -11,6 +11,7 @@ type Key struct {
 	Default string
 	Meaning string // one or two sentences
 	Secret  bool   // may come from <NAME>_FILE, never shown
+	Empty   bool   // set and empty means none, not the default
 	Client  bool   // used by the commands that talk to a server, not by the server
 	set     func(c *Config, v string) error
 }
@@ -76,7 +77,7 @@ var keys = []Key{
 		set: func(c *Config, v string) (err error) { c.Roles, err = parseRoles(v); return }},
 	{Name: "dns_root_hints", Meaning: "File in named.root format. Empty: the built-in list of the public root servers.",
 		set: func(c *Config, v string) (err error) { c.DNSRootHints, err = parsePathOrEmpty(v); return }},
-	{Name: "dns_resolvers", Default: "1.1.1.1,8.8.8.8,9.9.9.9", Meaning: "Recursive resolvers asked for what others still see in their caches; never for the verdict. Addresses, with a port if it is not 53.",
+	{Name: "dns_resolvers", Default: "1.1.1.1,8.8.8.8,9.9.9.9", Empty: true, Meaning: "Recursive resolvers asked for what others still see in their caches; never for the verdict. Addresses, with a port if it is not 53. Set but empty: none is asked.",
 		set: func(c *Config, v string) (err error) { c.DNSResolvers, err = parseResolvers(v); return }},
 	{Name: "dns_forward", Meaning: "For closed networks: ask only these resolvers. Proofs are then stored with lower assurance.",
 		set: func(c *Config, v string) (err error) { c.DNSForward, err = parseResolvers(v); return }},

@@ -228,7 +228,7 @@ var notOurs = []string{"ZONEHOLD_CONFIG", "ZONEHOLD_CONTEXT"}
 
 // readEnviron takes ZONEHOLD_… variables. Unknown ones only warn: the
 // environment is shared, also with other versions of this program. An empty
-// variable counts as not set.
+// variable counts as not set, except for keys where empty means none.
 func (c *Config) readEnviron(environ []string) (errs []error) {
 	env := map[string]string{}
 	for _, kv := range environ {
@@ -242,7 +242,10 @@ func (c *Config) readEnviron(environ []string) (errs []error) {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		if slices.Contains(notOurs, name) || strings.HasPrefix(name, "ZONEHOLD_TEST_") || env[name] == "" {
+		if slices.Contains(notOurs, name) || strings.HasPrefix(name, "ZONEHOLD_TEST_") {
+			continue
+		}
+		if k, _ := lookup(strings.ToLower(strings.TrimPrefix(name, "ZONEHOLD_"))); env[name] == "" && (k == nil || !k.Empty) {
 			continue
 		}
 		o := Origin{Layer: "environment", Where: name}
