@@ -150,8 +150,8 @@ func classifyAPI(e *client.Error) *exitError {
 	case 502, 503, 504:
 		x.code = exitUnreachable
 	}
-	if e.Status == 401 {
-		x.hints = append(x.hints, "give a token with ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE", "make one with: zonehold token create --account NAME")
+	if e.Status == 401 { // the server's advice is for those who write requests
+		x.hints = []string{"give a token with ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE", "make one with: zonehold token create --account NAME"}
 	}
 	if e.RetryAfter > 0 {
 		x.hints = append(x.hints, "try again in "+duration(e.RetryAfter))

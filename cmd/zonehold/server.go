@@ -29,6 +29,7 @@ const (
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 	shutdownTimeout   = 20 * time.Second
+	startHold         = 5 * time.Second // for requests that come before the database is open
 )
 
 // server is one running process of the service.
@@ -39,6 +40,7 @@ type server struct {
 	http  *http.Server
 	ln    net.Listener
 	rest  atomic.Pointer[http.Handler] // everything that needs the database
+	up    chan struct{}                // closed when rest is there
 
 	store *store.Store
 	auth  *auth.Auth
@@ -50,7 +52,7 @@ type server struct {
 // brought up to date, and returns when the service is ready. extra serves
 // below /dev/ when it is not nil.
 func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *slog.Logger, extra http.Handler) (_ *server, err error) {
-	s := &server{cfg: cfg, log: log, done: make(chan error, 1)}
+	s := &server{cfg: cfg, log: log, up: make(chan struct{}), done: make(chan error, 1)}
 	s.ready.Log = log
 	metrics := telemetry.NewMetrics(buildVersion())
 	if s.ln, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
@@ -95,6 +97,7 @@ func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *
 	if cfg.Has(config.RoleAPI) {
 		rest := s.apis()
 		s.rest.Store(&rest)
+		close(s.up)
 	}
 	// Not before everything is served.
 	s.ready.Add("database", s.store.Ping)
@@ -125,18 +128,34 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 		case extra != nil && strings.HasPrefix(path, "/dev/"):
 			extra.ServeHTTP(w, r)
 		default:
-			if rest := s.rest.Load(); rest != nil {
-				(*rest).ServeHTTP(w, r)
-				return
-			}
 			if !s.cfg.Has(config.RoleAPI) {
 				http.Error(w, "this process has not the role api", http.StatusNotFound)
+				return
+			}
+			if rest := s.whenUp(r.Context()); rest != nil {
+				rest.ServeHTTP(w, r)
 				return
 			}
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "starting", http.StatusServiceUnavailable)
 		}
 	})
+}
+
+// whenUp is what serves the APIs. Scripts start the server and call it at once,
+// so early requests wait a little; nil when the server is not up then.
+func (s *server) whenUp(ctx context.Context) http.Handler {
+	if rest := s.rest.Load(); rest != nil {
+		return *rest
+	}
+	ctx, cancel := context.WithTimeout(ctx, startHold)
+	defer cancel()
+	select {
+	case <-s.up:
+		return *s.rest.Load()
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // apis joins the dialects, each at its own roots. The first segment of the
