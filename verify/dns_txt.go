@@ -45,7 +45,7 @@ func (m dnsTXT) Check(ctx context.Context, kit *Kit, c Claim) Result {
 	want := NewTXTValue(c.Profile, ch.Token)
 	r.judgeTXT(ctx, kit, ch, c, want, lookup, err)
 	if r.Outcome == zonehold.OutcomeVerified {
-		r.controlTXT(ctx, kit, ch, c, want, lookup.Hops[0])
+		r.controlTXT(ctx, kit, ch, c, want, lookup)
 	}
 	return finish(ctx, r)
 }
@@ -309,8 +309,11 @@ func valueNotes(have []dns.ServerAnswer, want TXTValue, facts func() problem.Fac
 }
 
 // controlTXT asks one server for a random sibling of the name (threat T25). A
-// wildcard that carries our own secret still proves control; it is noted.
-func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, c Claim, want TXTValue, hop *dns.Answer) {
+// wildcard that carries our own secret still proves control; it is noted. A
+// wildcard alias into another domain does not: whoever has that domain answers
+// for every name, unasked by the owner of this one (threat T36).
+func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, c Claim, want TXTValue, lookup *dns.Lookup) {
+	hop := lookup.Hops[0]
 	control := askControl(ctx, kit, hop)
 	if control == nil {
 		return
@@ -323,6 +326,12 @@ func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge
 		}
 		target := aliasTarget(hop)
 		same := target != "" && sa.AliasTarget() == target
+		if same && !sameSite(c.Hostname, zonehold.Hostname(lookup.Final().Name)) {
+			f := ZoneFacts(ChallengeFacts(ch, c), hop.Zone)
+			f[problem.FactWhere], f[problem.FactGot], f[problem.FactTarget] = control.Name, target, target
+			r.Outcome, r.Problem, r.Notes = zonehold.OutcomeRefused, &Finding{"dns_wildcard_answers", f}, nil
+			return
+		}
 		for j := range sa.Records {
 			same = same || sa.Records[j].Type == miekg.TypeTXT && want.Matches(sa.Records[j].TXT()) != NoMatch
 		}
@@ -332,6 +341,13 @@ func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge
 			r.Notes = append(r.Notes, Finding{"dns_wildcard_answers", f})
 		}
 	}
+}
+
+// sameSite reports whether two names belong to one registered domain.
+func sameSite(a, b zonehold.Hostname) bool {
+	x, ok1 := a.Registrable()
+	y, ok2 := b.Registrable()
+	return ok1 && ok2 && x == y
 }
 
 // askControl asks one server of the hop's zone the hop's question for a random
