@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -58,7 +59,23 @@ func (l *logBook) String() string {
 
 func newService(t *testing.T, s *store.Store, cfg app.Config) *service {
 	t.Helper()
-	v := &service{lab: newLab(t), t: t, auth: auth.New(s), log: &logBook{}}
+	v := &service{lab: newLab(t), t: t}
+	v.start(s, cfg)
+	return v
+}
+
+// another is a second node on the same database and internet.
+func (v *service) another(s *store.Store, cfg app.Config) *service {
+	v.t.Helper()
+	w := &service{lab: v.lab, t: v.t}
+	w.start(s, cfg)
+	return w
+}
+
+func (v *service) start(s *store.Store, cfg app.Config) {
+	t := v.t
+	t.Helper()
+	v.auth, v.log = auth.New(s), &logBook{}
 	t.Cleanup(v.auth.Close)
 	log := slog.New(slog.NewJSONHandler(v.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg.Store, cfg.Worker, cfg.Log = s, true, log
@@ -97,7 +114,6 @@ func newService(t *testing.T, s *store.Store, cfg app.Config) *service {
 	})))
 	t.Cleanup(srv.Close)
 	v.url = srv.URL
-	return v
 }
 
 // account is somebody with an account, with the native client and by hand.
@@ -227,7 +243,7 @@ func TestT12Reflector(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, err = who.StartAttempt(t.Context(), d.ID, "file", 20*time.Second)
-				if e, ok := err.(*client.Error); ok && e.Status == 429 && e.RetryAfter > 0 {
+				if e, ok := errors.AsType[*client.Error](err); ok && e.Status == 429 && e.RetryAfter > 0 {
 					refusedChecks++
 				} else if err == nil {
 					done++
@@ -685,4 +701,75 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// T46: several accounts prove one name at the same moment, on two nodes. One
+// of them has it.
+func TestT46ExclusiveRace(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		v := newService(t, s, app.Config{Exclusive: true})
+		w := v.another(s, app.Config{Exclusive: true})
+		var people []*account
+		for i := range 4 {
+			node := []*service{v, w}[i%2]
+			people = append(people, node.account(fmt.Sprintf("racer%d", i)))
+		}
+		for round := range 15 {
+			host := fmt.Sprintf("r%d.example.com", round)
+			var wg sync.WaitGroup
+			start := make(chan bool)
+			for _, who := range people {
+				d := who.create(api.CreateDomain{Hostname: host})
+				v.publish(d, "dns_txt")
+				wg.Go(func() {
+					<-start
+					who.check(d.ID, "dns_txt")
+				})
+			}
+			close(start)
+			wg.Wait()
+			verified := 0
+			for _, who := range people {
+				if d, err := who.Domain(t.Context(), host); err == nil && d.Verified {
+					verified++
+				}
+			}
+			if verified != 1 {
+				t.Errorf("%s: %d accounts are verified", host, verified)
+			}
+		}
+	})
+}
+
+// T12: all at once, on two nodes. Nodes do not wait for each other to count,
+// so each may use the budget up once.
+func TestT12ReflectorAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		const limit = 3
+		v := newService(t, s, app.Config{TargetChecksPerHour: limit})
+		w := v.another(s, app.Config{TargetChecksPerHour: limit})
+		v.Net.Host("www.victim.com").CatchAll(http.NotFoundHandler())
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		done := 0
+		start := make(chan bool)
+		for i := range 30 {
+			who := []*service{v, w}[i%2].account(fmt.Sprintf("user%d", i))
+			d := who.create(api.CreateDomain{Hostname: fmt.Sprintf("h%d.victim.com", i)})
+			wg.Go(func() {
+				<-start
+				if _, err := who.StartAttempt(t.Context(), d.ID, "dns_txt", 20*time.Second); err == nil {
+					mu.Lock()
+					done++
+					mu.Unlock()
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
+		if done < limit || done > 2*limit {
+			t.Errorf("%d checks ran; the limit is %d on each of 2 nodes", done, limit)
+		}
+		t.Logf("%d checks", done)
+	})
 }
