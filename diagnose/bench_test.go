@@ -138,6 +138,9 @@ func (b *bench) sound(r diagnose.Report) {
 		if p.Title == "" || p.LookedFor == "" || p.Found == "" || len(p.Fixes) == 0 || p.SeeItYourself == "" {
 			b.t.Errorf("%s: a part is empty: %+v", p.Code, p)
 		}
+		if text := p.LookedFor + "\n" + strings.Join(p.Fixes, "\n"); r.Method == meta && (strings.Contains(strings.ReplaceAll(text, "the file method", ""), "he file") || strings.Contains(text, "FTP")) {
+			b.t.Errorf("%s speaks of a file to somebody who places a tag:\n%s", p.Code, text)
+		}
 		for _, text := range append([]string{p.LookedFor, p.Found, p.SeeItYourself}, p.Fixes...) {
 			if strings.ContainsAny(text, "{}") && !strings.Contains(text, "%{") {
 				b.t.Errorf("%s: a blank was not filled in: %q", p.Code, text)

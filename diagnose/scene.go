@@ -344,12 +344,20 @@ func (s *scene) text(f verify.Finding) problem.Problem {
 	if h := s.host(); h != nil && facts[problem.FactProvider] == "" {
 		facts[problem.FactProvider], facts[problem.FactPanelURL] = h.Name, h.ControlPanelURL
 	}
+	if s.method == zonehold.MethodMetaTag && f.Code == "http_not_found" {
+		delete(facts, problem.FactPath) // there is no file to put there
+	}
 	p := problem.New(f.Code, facts)
-	if plain, ok := webPlain[s.method]; ok && shared[f.Code] {
-		// These texts are written for records; a file and a tag are looked for
+	if plain, ok := webPlain[s.method]; ok {
+		// Some texts are written for records or files; a tag is looked for
 		// elsewhere.
 		own := problem.New(plain, facts)
-		p.LookedFor, p.SeeItYourself = own.LookedFor, own.SeeItYourself
+		if shared[f.Code] {
+			p.LookedFor, p.SeeItYourself = own.LookedFor, own.SeeItYourself
+		}
+		if s.method == zonehold.MethodMetaTag && p.LookedFor == problem.New("file_wrong_content", facts).LookedFor {
+			p.LookedFor = own.LookedFor
+		}
 	}
 	return p
 }

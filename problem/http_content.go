@@ -104,12 +104,12 @@ var httpContent = []Entry{
 		Code:              "http_nodes_disagree", // F76
 		WhoActs:           Owner,
 		RetryAfterSeconds: 120,
-		Title:             "Not every server of the site has the file",
-		Meaning:           "The same address sometimes has the file and sometimes not: several servers stand behind it, and the file was put on one of them, or on the test system. Which server answers changes from request to request.",
+		Title:             "Not every server of the site has the proof",
+		Meaning:           "The same address sometimes has the file or tag and sometimes not: several servers stand behind it, and the proof was put on one of them, or on the test system. Which server answers changes from request to request.",
 		LookedFor:         lookedFile,
 		Found:             "Asked several times, the answers differ: {addresses}",
 		Fixes: []string{
-			"Put the file on every server of the site, or into the release that all of them get.",
+			"Put the proof on every server of the site, or into the release that all of them get.",
 		},
 		SeeItYourself: curlHead,
 	},
@@ -122,7 +122,7 @@ var httpContent = []Entry{
 		LookedFor:         lookedFile,
 		Found:             "The proof is at {where} (but not at the address of this claim).",
 		Fixes: []string{
-			"Serve the file at {url} as well.",
+			"Serve the proof at {url} as well.",
 			"Or claim the site with the scheme that serves it.",
 		},
 		SeeItYourself: curlURL,
@@ -136,7 +136,7 @@ var httpContent = []Entry{
 		LookedFor:         lookedFile,
 		Found:             "{final_url} sent more than is read, or took too long. {detail}",
 		Fixes: []string{
-			"Serve the file {path} as a plain small file.",
+			"Let the server answer {path} with a small file or a short page.",
 			"Look why the server is slow to answer at this address.",
 		},
 		SeeItYourself: "time curl -g -sS -o /dev/null {url}",

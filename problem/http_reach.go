@@ -251,7 +251,7 @@ var httpReach = []Entry{
 		Found:             "{final_url} answered with status {status} instead of 200.",
 		Fixes: []string{
 			"Look into the error log of the web server, or of the application behind it.",
-			"Let the web server serve the file {path} itself, without the application.",
+			"Let the web server answer {path} itself, without the application.",
 		},
 		SeeItYourself: curlURL,
 	},
