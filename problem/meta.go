@@ -8,7 +8,7 @@ var meta = []Entry{
 		Title:             "The meta tag is in the body of the page",
 		Meaning:           "The tag is in the page, but not in its head. Only the head is under the control of the site's owner; visitors can often write into the body, so a tag there proves nothing.",
 		LookedFor:         lookedMeta,
-		Found:             "The right tag is in the page at {where} (not in the head).",
+		Found:             "The right tag stands inside {where} (not in the head).",
 		Fixes: []string{
 			"Move the tag between <head> and </head> in the template of the page.",
 			"In a site builder, use the field for code in the head, not a text or HTML block of the page.",
