@@ -144,8 +144,15 @@ func errRequests(wait time.Duration) *apiError {
 	return e
 }
 
-func errQuota(wait time.Duration) *apiError {
-	e := refuse(http.StatusTooManyRequests, "QUOTA_EXCEEDED",
+// errChecks is the refusal of a check over budget. Clients repeat a request
+// after TOO_MANY_REQUESTS_ERROR and give up after QUOTA_EXCEEDED, so the
+// latter is for waits that no client sits out.
+func errChecks(wait time.Duration) *apiError {
+	code := "TOO_MANY_REQUESTS_ERROR"
+	if wait > time.Minute {
+		code = "QUOTA_EXCEEDED"
+	}
+	e := refuse(http.StatusTooManyRequests, code,
 		"Too many verifications were requested. Wait as long as Retry-After says.")
 	e.retryAfter = max(wait, time.Second)
 	return e
@@ -188,7 +195,7 @@ func (c *call) hostFailure(err error) error {
 	case app.KindLimit:
 		return c.hostsLimit(e)
 	case app.KindRateLimited:
-		return errQuota(e.RetryAfter)
+		return errChecks(e.RetryAfter)
 	case app.KindUnavailable:
 		return errUnavailable(e.RetryAfter)
 	}

@@ -373,7 +373,7 @@ func TestFlowLimits(t *testing.T) {
 		}
 		c.verify(id, "DNS")
 		c.call("POST", c.hosts()+"/"+id+"/verification?verification_type=DNS", "", 429, &e)
-		if e.Code != "QUOTA_EXCEEDED" {
+		if e.Code != "TOO_MANY_REQUESTS_ERROR" {
 			t.Errorf("too many checks: %+v", e)
 		}
 

@@ -265,6 +265,8 @@ var goldenCases = []goldenCase{
 	{name: "error_no_verification_record", verb: "GET", path: onHost + "/verification", wantStatus: 422, wantCode: "NO_VERIFICATION_RECORD",
 		setup: withHost(func(d *app.Domain) { d.Profile = zonehold.ProfileZonehold })},
 	{name: "error_quota", verb: "POST", path: onHost + "/verification?verification_type=DNS", wantStatus: 429, wantCode: "QUOTA_EXCEEDED",
+		setup: failing("StartAttempt", &app.Error{Kind: app.KindRateLimited, RetryAfter: 1234500 * time.Millisecond})},
+	{name: "error_too_many_checks", verb: "POST", path: onHost + "/verification?verification_type=DNS", wantStatus: 429, wantCode: "TOO_MANY_REQUESTS_ERROR",
 		setup: failing("StartAttempt", &app.Error{Kind: app.KindRateLimited, RetryAfter: 12500 * time.Millisecond})},
 	{name: "error_too_many_requests", verb: "GET", path: "/v4/user", cfg: Config{RequestsPerMinute: 1}, before: 1, wantStatus: 429, wantCode: "TOO_MANY_REQUESTS_ERROR"},
 	{name: "error_internal", verb: "GET", path: onHost, wantStatus: 500, wantCode: "INTERNAL_SERVER_ERROR",
