@@ -185,6 +185,17 @@ func TestHostileRequests(t *testing.T) {
 				t.Errorf("other dialect, %.80q: %d %s", body, status, b)
 			}
 		}
+		for _, body := range []string{
+			`<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><Data><host_url>http://&b;.com</host_url></Data>`,
+			`<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><Data><host_url>&e;</host_url></Data>`, `<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd"><Data><host_url>http://a.example.com</host_url></Data>`,
+			strings.Repeat("<a>", 10_000), `<Data><host_url>http://a.example.com</host_url><host_url>http://b.example.com</host_url></Data>`, `<Data><host_url><![CDATA[http://a.example.com/]]>x y</host_url></Data>`,
+			"<Data><host_url>http://a\x00.example.com</host_url></Data>", `<?xml version="1.0" encoding="UTF-7"?><Data><host_url>http://a.example.com</host_url></Data>`, `<Data xmlns:x="y"><x:host_url>`, `&#0;`, `<Data><host_url>` + strings.Repeat("a", 100_000) + `</host_url></Data>`,
+		} {
+			status, _, b := who.send("POST", fmt.Sprintf("/v4/user/%d/hosts", who.user), []byte(body), "Content-Type: application/xml")
+			if status < 400 || status >= 500 || bytes.Contains(b, []byte("root:")) {
+				t.Errorf("XML %.120q: %d %s", body, status, b)
+			}
+		}
 		for _, kind := range []string{"text/plain", "application/xml", "application/json; charset=utf-16", "multipart/form-data", "application/json, text/plain", ""} {
 			if status, _, _ := who.send("POST", "/v1/domains", []byte(`{"hostname":"a.example.com"}`), "Content-Type: "+kind); status != 415 {
 				t.Errorf("type %q: %d", kind, status)

@@ -13,10 +13,10 @@ import (
 
 // forge makes the claim one that the forged answers of testnet would prove, if
 // anybody believed them.
-func (c *check) forge() {
+func (c *check) forge(kit *verify.Kit) {
 	c.claim.Tokens = zonehold.Tokens{TXT: testnet.Forged, CNAME: testnet.Forged, File: testnet.Forged, Meta: testnet.Forged}
-	c.Kit.CNAMEZone = "evil.test"
-	c.ch = c.m.Challenge(c.Kit, c.claim)
+	kit.CNAMEZone = "evil.test"
+	c.ch = c.m.Challenge(kit, c.claim)
 }
 
 // T16: a flood of forged answers beside the true ones, and answers that are
@@ -54,8 +54,9 @@ func TestT16Forgeries(t *testing.T) {
 				}
 				// A forged one never counts.
 				if c.claim.Profile == zonehold.ProfileZonehold {
-					c.forge()
-					c.deny(c.run(c.Kit, c.m, c.claim), nil)
+					kit := c.Hasty()
+					c.forge(kit)
+					c.deny(c.run(kit, c.m, c.claim), nil)
 				}
 			})
 		})
@@ -123,21 +124,18 @@ func TestT18LastServerStanding(t *testing.T) {
 		// One server shows the proof; the others do not have it.
 		servers[3].Only(c.ch.Record.Name+".", c.ch.Record.Type, value)
 		c.deny(c.try(), any_(inconclusive), "dns_nameservers_disagree")
+		// One kit for all: nothing is learned from one check for the next.
+		kit := c.Hasty()
 		for _, fault := range []testnet.Fault{testnet.FaultTimeout, testnet.FaultUnreachable, testnet.FaultServFail, testnet.FaultGarbage, testnet.FaultDropUDP} {
 			for _, s := range servers[:3] {
 				s.Fault(fault)
 			}
-			// Again and again: nothing is learned from one check for the next.
-			for range 3 {
-				r := c.run(c.Hasty(), c.m, c.claim)
-				c.deny(r, any_(inconclusive))
-			}
+			c.deny(c.run(kit, c.m, c.claim), any_(inconclusive))
 			for _, s := range servers[:3] {
 				s.Fault(testnet.FaultNone)
 			}
 		}
 		// The laxer policy asks for more than half of all.
-		kit := c.Hasty()
 		kit.Nameservers = verify.NameserversMajority
 		for _, s := range servers[:3] {
 			s.Fault(testnet.FaultTimeout)
@@ -263,18 +261,75 @@ func TestT25Wildcards(t *testing.T) {
 // proof, without any say of the owner about it.
 func TestT25WildcardAlias(t *testing.T) {
 	everywhere(t, onTXT, func(c *check) {
-		if c.claim.Profile != zonehold.ProfileZonehold {
-			c.t.Skip("the record stands at the host itself, which the owner pointed there")
-		}
 		zone := c.Zone(c.claim)
 		c.Net.Zone("lapsed.net").Add("@", "TXT", c.ch.Record.Value).Add("*", "TXT", c.ch.Record.Value)
-		for _, target := range []string{"lapsed.net.", "any.lapsed.net."} {
-			zone.Add("*", "CNAME", target)
-			r := c.try()
-			if r.Outcome == zonehold.OutcomeVerified && !hasNote(r, "dns_wildcard_answers") {
-				c.t.Errorf("verified through a wildcard alias to %s without a word about it", target)
-			}
+		for _, target := range []string{"lapsed.net.", "any.lapsed.net.", "hop.example.com."} {
+			zone.Add("hop", "CNAME", "far.lapsed.net.").Add("*", "CNAME", target)
+			c.deny(c.try(), any_(refused), "dns_wildcard_answers")
 			zone.Remove("*", "")
+		}
+		// Within the domain it is the owner's own, and a record of its own for
+		// the proof is the owner's word.
+		zone.Add("proofs", "TXT", c.ch.Record.Value).Add("*", "CNAME", "proofs.example.com.")
+		if r := c.try(); r.Outcome != zonehold.OutcomeVerified || !hasNote(r, "dns_wildcard_answers") {
+			c.t.Errorf("a wildcard alias within the domain: %s %+v", r.Outcome, r.Problem)
+		}
+		zone.Remove("*", "").Add(c.ch.Record.Name+".", "CNAME", "any.lapsed.net.")
+		if r := c.try(); r.Outcome != zonehold.OutcomeVerified {
+			c.t.Errorf("an alias for the proof alone: %s %+v", r.Outcome, r.Problem)
+		}
+	})
+}
+
+// T16: a name server of the attacker refers to a zone below its own and gives
+// addresses of servers that are not its to give.
+func TestT16ForeignGlue(t *testing.T) {
+	everywhere(t, nil, func(c *check) {
+		victim := c.Net.Zone("victim.com")
+		claim := fresh(c.t, "www.victim.com", c.claim.Profile)
+		// A server that would prove anything about the victim.
+		liar := c.Net.Hoster("liar.org")
+		lie := liar.Undelegated("victim.com")
+		ch := c.m.Challenge(c.Kit, claim)
+		if ch.Record != nil {
+			value := ch.Record.Value
+			if ch.Record.Type == "CNAME" {
+				value += "."
+			}
+			lie.Add(ch.Record.Name+".", ch.Record.Type, value)
+		} else {
+			path := "/"
+			if ch.File != nil {
+				path = ch.File.Path
+			}
+			evil := c.Net.Host("web.liar.org")
+			c2 := *c
+			c2.ch = ch
+			evil.Handle(path, c2.proof())
+			for _, a := range evil.Addrs() {
+				rtype, value := record(a)
+				lie.Add("www", rtype, value)
+			}
+		}
+		at := liar.Zone().Servers()[0].Addr().Addr().String()
+		var forged []testnet.NS
+		for _, s := range victim.Servers() {
+			forged = append(forged, testnet.NS{Name: s.Name() + ".", Addrs: []string{at}})
+		}
+		c.Net.Zone("sub.evil.net").Delegate(forged...)
+		poison := fresh(c.t, "www.sub.evil.net", c.claim.Profile)
+		c.run(c.Kit, c.m, poison)
+		c.deny(c.run(c.Kit, c.m, claim), nil)
+		c.run(c.Kit, c.m, poison)
+		c.deny(c.run(c.Kit, c.m, claim), nil)
+	})
+}
+
+// Names of networks that are nobody's: nothing is contacted, and nothing found.
+func TestT01SpecialNames(t *testing.T) {
+	everywhere(t, nil, func(c *check) {
+		for _, host := range []string{"db.internal", "printer.local", "x.localhost", "router.home.arpa", "abcdefghijklmnop.onion", "a.test", "x.invalid", "host.docker.internal", "metadata.google.internal", "kubernetes.default.svc", "wpad.lan"} {
+			deny(c.t, c.run(c.Kit, c.m, fresh(c.t, host, c.claim.Profile)), any_(absent, inconclusive, refused))
 		}
 	})
 }
