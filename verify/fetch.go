@@ -292,6 +292,12 @@ func fetchFailure(ctx context.Context, f *web.Fetch, facts problem.Facts) (zoneh
 	if text := errorWords(e); text != "" {
 		facts[problem.FactDetail] = text
 	}
+	if e.Kind == web.KindNoAddress || e.Kind == web.KindForbiddenAddress {
+		// It is about the host that a redirect led to, if there was one.
+		if u, err := url.Parse(f.URL()); err == nil && u.Hostname() != "" {
+			facts[problem.FactDomain] = u.Hostname()
+		}
+	}
 	switch e.Kind {
 	case web.KindDNS:
 		return hostFailure(ctx, e, facts)

@@ -283,6 +283,7 @@ func TestT09NameServers(t *testing.T) {
 					at++
 				}
 			}
+			c.t.Logf("%d questions to the victim", at)
 			if at > 150 {
 				c.t.Errorf("the victim got %d questions from one check", at)
 			}
@@ -344,6 +345,9 @@ func TestT14NoPortScanner(t *testing.T) {
 			for _, to := range []string{"http://" + addr + c.path(), "http://inside.example.com" + c.path()} {
 				site.Redirect(c.path(), 302, to)
 				r = c.try()
+				if strings.Contains(r.Problem.Found, "www.example.com are: "+addr) {
+					c.t.Errorf("the address is said to be that of the host that redirects: %s", r.Problem.Found)
+				}
 				text += fmt.Sprintf("\n%s %+v %+v", r.Outcome, *r.Problem, r.Notes)
 			}
 			return strings.ReplaceAll(text, addr, "ADDR")
