@@ -50,7 +50,13 @@ func urlFor(kit *Kit, scheme string, c Claim, path string) string {
 func (c Claim) Request(u string) web.Request {
 	r := web.Request{URL: u, ExtraPort: c.Port}
 	to, err := url.Parse(u)
-	if err == nil && to.Hostname() == string(c.Hostname) && (c.Scheme == "" || to.Scheme == c.Scheme) && (c.Port == 0 || portOf(to) == c.Port) {
+	// A claim without a scheme gives its credentials away only over https:
+	// whoever blocks port 443 must not read them on port 80 (threat T13).
+	scheme := c.Scheme
+	if scheme == "" {
+		scheme = "https"
+	}
+	if err == nil && to.Hostname() == string(c.Hostname) && to.Scheme == scheme && (c.Port == 0 || portOf(to) == c.Port) {
 		r.BasicUser, r.BasicPassword = c.BasicUser, c.BasicPassword
 	}
 	return r

@@ -4,7 +4,6 @@
 // own (name servers, web servers, redirect targets, timing, a second
 // account), and the service with its HTTP dialects on both databases.
 //
-// The numbers in the names of the tests are those of the table in
-// docs/security.md where there is one, and of the comments "threat Tn" in the
-// code.
+// The numbers in the names of the tests are those of the comments "threat Tn"
+// in the code.
 package attacktest
