@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -22,7 +21,7 @@ type finish struct {
 	hasReport bool // false: the claim was gone before the check began
 	report    diagnose.Report
 	evidence  store.Packed
-	dnsHost   json.RawMessage
+	served    *served // nil: not known
 
 	// Set by commitFinishes.
 	applied bool // false: dropped, as the run or the claim is not current
@@ -146,8 +145,8 @@ func (a *App) rivals(ctx context.Context, tx *store.Tx, finishes []*finish) (map
 func (a *App) apply(d *store.Domain, f *finish, e store.Finish, now time.Time) []*zonehold.Event {
 	before := d.State
 	d.LastAttemptID, d.UpdatedAt, d.Problem = f.attempt.ID, now, e.Problem
-	if f.dnsHost != nil {
-		d.DNSHost = f.dnsHost
+	if f.served != nil {
+		d.DNSHost = f.served.after(d.DNSHost)
 	}
 	after, moved := before.After(e.Outcome)
 	if e.Outcome == zonehold.OutcomeVerified {

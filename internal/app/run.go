@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -256,6 +255,7 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 	if d.Method != "" && at.Requested == d.Method {
 		claim.VerifiedBefore = d.VerifiedAt // so that a removed proof is called one
 	}
+	claim.FormerServers = readServed(d.DNSHost).Former
 	old, err := a.store.OldTokens(ctx, d.AccountID, d.Hostname, d.Tokens)
 	if err != nil {
 		a.log.Error("old tokens cannot be read", "attempt", at.ID, "err", err)
@@ -312,9 +312,7 @@ func (f *finish) take(r diagnose.Report, secrets []string) {
 	f.report = r
 	f.hasReport = true
 	f.evidence = store.Pack(evidenceJSON(f.attempt, r, secrets))
-	if r.DNSHost != nil {
-		f.dnsHost, _ = json.Marshal(r.DNSHost) // two texts
-	}
+	f.served = servedBy(r)
 }
 
 // finish writes a result, again if the database is away for a while. When it

@@ -2,9 +2,9 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/diagnose"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/verify"
 )
@@ -59,9 +59,8 @@ func (a *App) view(d *store.Domain, last, running *store.Attempt) *Domain {
 	if d.State != zonehold.StateVerified {
 		v.Problem = d.Problem
 	}
-	if d.DNSHost != nil {
-		// What cannot be read is left out: it is only for show.
-		_ = json.Unmarshal(d.DNSHost, &v.DNSHost)
+	if s := readServed(d.DNSHost); s.Name != "" {
+		v.DNSHost = &diagnose.DNSHost{Name: s.Name, ControlPanelURL: s.ControlPanelURL}
 	}
 	switch {
 	case running != nil:

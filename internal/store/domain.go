@@ -15,7 +15,7 @@ import (
 type Domain struct {
 	zonehold.Domain
 	Problem   *problem.Problem // of the last finished attempt, nil if none
-	DNSHost   json.RawMessage  // of the last attempt that knew it; nil if none
+	DNSHost   json.RawMessage  // who serves the zone, as the app keeps it; nil if unknown
 	BasicUser string
 	DeletedAt time.Time // zero: live
 
