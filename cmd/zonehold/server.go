@@ -209,7 +209,10 @@ func (s *server) stop() error {
 	defer cancel()
 	s.ready.Drain()
 	s.app.Drain() // ends waits and event streams, so that Shutdown can finish
-	err := s.http.Shutdown(ctx)
+	// A slow client must not take the time that running checks need.
+	web, done := context.WithTimeout(ctx, shutdownTimeout/2)
+	defer done()
+	err := s.http.Shutdown(web)
 	if err != nil {
 		_ = s.http.Close() // err says more
 	}

@@ -82,6 +82,9 @@ func (a *App) Attempt(ctx context.Context, actor zonehold.Actor, id string) (*At
 	return attemptView(at), nil
 }
 
+// readLimit bounds a read that outlives the wait of its caller.
+const readLimit = 10 * time.Second
+
 // WaitAttempt returns the attempt when it is finished or when ctx ends,
 // whichever is first.
 func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) (*Attempt, error) {
@@ -95,7 +98,9 @@ func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) 
 	defer poll.Stop()
 	for waiting := true; ; {
 		rang, stop := a.wake.listen(id)
-		at, err := a.store.Attempt(always, actor.Account.ID, id)
+		read, cancel := context.WithTimeout(always, readLimit)
+		at, err := a.store.Attempt(read, actor.Account.ID, id)
+		cancel()
 		if err != nil || at.State.Finished() || !waiting {
 			stop()
 			return attemptView(at), a.ours(ctx, "attempt", err)

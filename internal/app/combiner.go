@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -80,12 +81,23 @@ func (c *combiner[T]) run(batch []*waiter[T]) {
 	for i, w := range batch {
 		calls[i] = w.call
 	}
-	err := c.commit(ctx, calls)
+	err := c.safely(ctx, calls)
 	if err == nil || len(batch) == 1 {
 		batch[0].err = err
 		return
 	}
 	for _, w := range batch {
-		w.err = c.commit(ctx, []T{w.call})
+		w.err = c.safely(ctx, []T{w.call})
 	}
+}
+
+// safely turns a panic into an error, so that those who wait do not wait for
+// ever.
+func (c *combiner[T]) safely(ctx context.Context, calls []T) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("committing panicked: %v", r)
+		}
+	}()
+	return c.commit(ctx, calls)
 }

@@ -323,6 +323,10 @@ func (a *App) change(ctx context.Context, actor zonehold.Actor, ref string, vers
 			}
 		}
 		d.UpdatedAt = now
+		// Before the unique index of claims: CreateDomain meets it under this lock.
+		if err := tx.LockAccount(ctx, d.AccountID); err != nil {
+			return err
+		}
 		if err := tx.UpdateDomain(ctx, d); err != nil {
 			return err
 		}

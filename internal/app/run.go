@@ -225,6 +225,11 @@ func (a *App) take(ctx context.Context, attemptID string) error {
 // run checks a claimed, registered attempt and writes its result.
 func (a *App) run(at *store.Attempt, d *store.Domain) {
 	defer a.runs.release(at.ID)
+	defer func() { // the reaper gives the attempt back, and maxRuns ends it
+		if r := recover(); r != nil {
+			a.log.Error("a run panicked", "attempt", at.ID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
 	a.cfg.Observer.AttemptStarted(at.StartedAt.Sub(at.ReadyAt))
 	ctx, cancel := a.runs.begin(at.ID, a.timing.attempt)
 	defer cancel()

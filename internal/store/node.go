@@ -22,9 +22,13 @@ func (s *Store) RemoveNode(ctx context.Context, nodeID string) error {
 // Orphans lists attempts that run on a node that has been silent for that
 // long, or that is unknown. The node self is never silent.
 func (s *Store) Orphans(ctx context.Context, self string, silent time.Duration) ([]*Attempt, error) {
+	alive := "beat_at >= " + s.now + " - $2"
+	if silent == 0 {
+		alive += " AND 1 = 0" // all others are dead, whatever a clock said
+	}
 	rows, err := s.r.QueryContext(ctx, "SELECT "+attemptColumnsShort+` FROM attempts
 		WHERE state = 'running' AND node_id <> $1
-			AND node_id NOT IN (SELECT id FROM nodes WHERE beat_at >= `+s.now+` - $2)
+			AND node_id NOT IN (SELECT id FROM nodes WHERE `+alive+`)
 		ORDER BY id LIMIT 500`, self, silent.Microseconds())
 	out, err := collect(rows, err, scanAttempt)
 	return out, doing("looking for orphans", err)

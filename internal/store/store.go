@@ -135,10 +135,11 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
 	}
 	switch {
 	case cfg.MaxConns > 0:
-		pc.MaxConns = int32(max(cfg.MaxConns, 4))
+		pc.MaxConns = int32(cfg.MaxConns)
 	case !strings.Contains(cfg.URL, "pool_max_conns"):
 		pc.MaxConns = 12
 	}
+	pc.MaxConns = max(pc.MaxConns, 4) // migrations, the queue and a transaction hold one each
 	if s.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return fmt.Errorf("connecting to PostgreSQL: %w", err)
 	}
@@ -165,6 +166,10 @@ func (e *connectError) Error() string {
 
 func (e *connectError) Unwrap() error { return e.err }
 
+// closeLimit is how long Close waits for connections in use; the host of the
+// database may be gone.
+const closeLimit = 5 * time.Second
+
 // Close ends every connection and frees the data folder.
 func (s *Store) Close() error {
 	var errs []error
@@ -175,7 +180,13 @@ func (s *Store) Close() error {
 		errs = append(errs, s.writer.Close())
 	}
 	if s.pool != nil {
-		s.pool.Close()
+		closed := make(chan struct{})
+		go func() { s.pool.Close(); close(closed) }()
+		select {
+		case <-closed:
+		case <-time.After(closeLimit):
+			errs = append(errs, errors.New("closing the database: connections do not come back"))
+		}
 	}
 	if s.serverLock != nil {
 		errs = append(errs, s.serverLock.Close())

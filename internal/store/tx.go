@@ -77,7 +77,11 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	defer pg.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // no effect after Commit
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+		defer cancel()
+		_ = pg.Rollback(end) // no effect after Commit
+	}()
 	if err := fn(&Tx{q: c, s: s, pg: pg}); err != nil {
 		return err
 	}
