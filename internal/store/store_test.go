@@ -373,6 +373,14 @@ func TestOrphans(t *testing.T) {
 		if err != nil || len(orphans) != 1 || orphans[0].NodeID != "dead" {
 			t.Errorf("orphans %+v, %v", orphans, err)
 		}
+		// Alone on the database, nobody else is alive, even if the clock has
+		// stepped back since it beat.
+		if _, err := s.Writer().ExecContext(ctx, "UPDATE nodes SET beat_at = beat_at + 3600000000"); err != nil {
+			t.Fatal(err)
+		}
+		if orphans, err := s.Orphans(ctx, "self", 0); err != nil || len(orphans) != 2 {
+			t.Errorf("orphans of a server that is alone: %+v, %v", orphans, err)
+		}
 		if n, err := s.LiveNodes(ctx, time.Hour); n != 1 || err != nil {
 			t.Errorf("%d live nodes, %v", n, err)
 		}
