@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,8 +41,11 @@ const (
 // fake internet on loopback.
 func TestScript(t *testing.T) {
 	net, err := testnet.NewOnLoopback(testnet.Ports{})
+	if err != nil && runtime.GOOS == "linux" { // which has all of 127.0.0.0/8
+		t.Fatal(err)
+	}
 	if err != nil {
-		t.Skipf("this system has no further loopback addresses: %v", err)
+		t.Skipf("NOT TESTED: this system has no further loopback addresses: %v", err)
 	}
 	t.Cleanup(net.Close)
 	furnishScripts(net)
