@@ -12,12 +12,16 @@ const (
 	ScopeDomainsRead  Scope = "domains:read"
 	ScopeDomainsWrite Scope = "domains:write"
 	ScopeChecksRun    Scope = "checks:run"
-	ScopeAdmin        Scope = "admin" // everything
+	ScopeAdmin        Scope = "admin" // everything in the account
+	// ScopeOperator is for acts of the operator, over all accounts. No other
+	// scope includes it, and only the command line on the server's own data
+	// gives it out.
+	ScopeOperator Scope = "operator"
 )
 
 // Scopes lists every scope.
 func Scopes() []Scope {
-	return []Scope{ScopeDomainsRead, ScopeDomainsWrite, ScopeChecksRun, ScopeAdmin}
+	return []Scope{ScopeDomainsRead, ScopeDomainsWrite, ScopeChecksRun, ScopeAdmin, ScopeOperator}
 }
 
 // Valid reports whether s is one of Scopes.
@@ -47,7 +51,8 @@ type Actor struct {
 	Scopes  []Scope
 }
 
-// Allows reports whether the actor holds the scope, or admin.
+// Allows reports whether the actor holds the scope, or admin; admin does not
+// include operator.
 func (a Actor) Allows(s Scope) bool {
-	return slices.Contains(a.Scopes, s) || slices.Contains(a.Scopes, ScopeAdmin)
+	return slices.Contains(a.Scopes, s) || s != ScopeOperator && slices.Contains(a.Scopes, ScopeAdmin)
 }

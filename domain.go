@@ -106,12 +106,16 @@ type Domain struct {
 	Generation int64 // fences results of older claims and tokens
 	Version    int64 // counts every change; the ETag
 
-	State       DomainState
-	StateSince  time.Time
-	VerifiedAt  time.Time // zero: never
-	Method      Method    // the method that proved it, or ""
-	Assurance   Assurance
-	Covers      Covers
+	State      DomainState
+	StateSince time.Time
+	VerifiedAt time.Time // zero: never
+	Method     Method    // the method that proved it, or ""
+	Assurance  Assurance
+	Covers     Covers
+	// ProofSource is what the proof rests on, for methods where nothing is
+	// placed: the id of a domain, delegation, policy or connection, or a mail
+	// address. When that goes, the proof goes.
+	ProofSource string
 	NextCheckAt time.Time // zero: none planned
 	GraceEndsAt time.Time
 

@@ -14,6 +14,10 @@ const (
 	PrefixAttempt = "att"
 	PrefixEvent   = "evt"
 	PrefixToken   = "tok"
+
+	PrefixPolicy     = "pol"
+	PrefixDelegation = "del"
+	PrefixConnection = "con"
 )
 
 const idAlphabet = "0123456789abcdefghijklmnopqrstuv"

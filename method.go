@@ -94,3 +94,18 @@ func (a Assurance) Covers() Covers {
 	}
 	return CoversHost
 }
+
+// automaticMethods rest on what is known already, in the order in which they
+// are tried when a domain is created (contract probely, section 5).
+var automaticMethods = []Method{
+	MethodExistingDomain, MethodDelegated, MethodWhitelist, MethodWaved, MethodBackOffice,
+	MethodPDD, MethodAuto, MethodEmail, MethodCloudflare, MethodAWSRoute53,
+}
+
+// AutomaticMethods lists the methods for which nothing has to be placed, in
+// the order in which they are tried.
+func AutomaticMethods() []Method { return slices.Clone(automaticMethods) }
+
+// Automatic reports whether nothing has to be placed for the method. WHOIS is
+// not one of them: it is asked only on request.
+func (m Method) Automatic() bool { return slices.Contains(automaticMethods, m) }

@@ -33,6 +33,8 @@ type Claim struct {
 	SerialBefore   uint32              // of the zone when the claim was made; 0: unknown
 	FormerServers  []string            // name servers that served the zone earlier, or that the person named
 	Siblings       []zonehold.Hostname // other names of the same account, where a record may have landed
+	// Standing is what the service knows of the claimant; nil: nothing.
+	Standing *Standing
 }
 
 // OldToken is a token that no longer proves anything.
@@ -61,6 +63,9 @@ type Kit struct {
 	// OtherClaim reports whether value is a live token of a claim of another
 	// account or another name. Nil: nobody knows.
 	OtherClaim func(ctx context.Context, value string) bool
+	// ParentCoversAny: a proof of one web host covers the names below it too,
+	// if the operator wants it (contract config, ZONEHOLD_PARENT_COVERS).
+	ParentCoversAny bool
 }
 
 // Method is one way to prove control.
@@ -82,6 +87,12 @@ type Result struct {
 	Problem  *Finding  // the plain reason, or a better one where the check itself saw it; nil if verified
 	Notes    []Finding // oddities that did not change the verdict
 	Evidence Evidence
+
+	// Of a proof for which nothing was placed.
+	Source string             // what it rests on: zonehold.Domain.ProofSource
+	Proves zonehold.Assurance // "": as the challenge says
+	Covers zonehold.Covers    // "": as Proves says
+	Until  time.Time          // when what it rests on ends by itself; zero: never
 }
 
 // Finding is a cause with its facts.
