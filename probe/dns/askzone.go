@@ -153,7 +153,7 @@ func (r *Resolver) askAll(ctx context.Context, w *work, zone *Zone, q *question,
 			if err == nil {
 				err = errors.New("no address")
 			}
-			out = append(out, asked{ServerAnswer: ServerAnswer{Server: ns.Name, Status: StatusNoAddress, Err: err}})
+			out = append(out, asked{ServerAnswer: ServerAnswer{Server: ns.Name, Status: StatusNoAddress, Err: err, Security: SecurityIndeterminate}})
 			continue
 		}
 		for _, addr := range ns.Addrs {
@@ -243,12 +243,13 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 				}
 			}
 			ans := &Answer{
-				Name: q.name, Type: q.qtype, Zone: zone, Security: SecurityIndeterminate,
+				Name: q.name, Type: q.qtype, Zone: zone,
 				Servers: make([]ServerAnswer, len(answers)),
 			}
 			for i := range answers {
 				ans.Servers[i] = answers[i].ServerAnswer
 			}
+			ans.judgeAll()
 			return ans
 		}
 		for _, a := range answers {

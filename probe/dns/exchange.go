@@ -57,7 +57,7 @@ type exchange struct {
 // exchange asks one address and says what it answered. The reading is the zero
 // one unless the status is StatusOK.
 func (r *Resolver) exchange(ctx context.Context, w *work, zone, server string, addr netip.AddrPort, q *question, e effort) (ServerAnswer, reading) {
-	x := &exchange{r: r, w: w, q: q, addr: addr, a: ServerAnswer{Server: server, Addr: addr}}
+	x := &exchange{r: r, w: w, q: q, addr: addr, a: ServerAnswer{Server: server, Addr: addr, Security: SecurityIndeterminate}}
 	m, err := x.run(ctx, e)
 	if err != nil {
 		x.a.Err, x.a.Status = err, statusOf(err)

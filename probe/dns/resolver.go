@@ -49,8 +49,19 @@ func New(cfg Config) (*Resolver, error) {
 	if cfg.Port == 0 {
 		cfg.Port = 53
 	}
+	if cfg.Roots == nil && cfg.TrustAnchors == nil {
+		cfg.TrustAnchors = builtinAnchors()
+	}
 	if cfg.Roots == nil {
 		cfg.Roots = builtinRoots()
+	}
+	for _, a := range cfg.TrustAnchors {
+		if !supportedAlgorithm(a.Algorithm) || len(a.Digest) == 0 || len(a.Digest) != digestSize(a.DigestType) {
+			return nil, fmt.Errorf("dns resolver: trust anchor %d cannot be used", a.KeyTag)
+		}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if len(cfg.Roots) == 0 && len(cfg.Forward) == 0 {
 		return nil, errors.New("dns resolver: no root servers")
@@ -70,6 +81,10 @@ func New(cfg Config) (*Resolver, error) {
 	}
 	return r, nil
 }
+
+// Validating reports whether answers are validated by DNSSEC. If not, all are
+// SecurityIndeterminate.
+func (r *Resolver) Validating() bool { return len(r.cfg.TrustAnchors) > 0 && !r.Forwarding() }
 
 // addrPort is where a server listens. Forwarders bear their address and port
 // as name.

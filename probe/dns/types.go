@@ -18,6 +18,12 @@ type Config struct {
 	QueryTimeout time.Duration    // one try to one server; 0: 1.5 s
 	Attempts     int              // tries per address over UDP before giving up; 0: 2
 	MaxQueries   int              // work budget of one lookup; 0: 200
+	// TrustAnchors are the keys of the root that DNSSEC validation begins at.
+	// Nil: those of IANA if Roots is nil too, else none. Without any, and with
+	// Forward, nothing is validated.
+	TrustAnchors []TrustAnchor
+	// Now is the clock that signatures are judged by; nil: time.Now.
+	Now func() time.Time
 }
 
 // RootServer is one root hint.
@@ -102,6 +108,8 @@ type ServerAnswer struct {
 	UDPFailed   bool     // answered only over TCP
 	BadReplies  int      // datagrams dropped: not an answer to the question sent
 	ChildNSSeen []string // NS set of the zone that came along with the answer
+	Security    Security // of this very answer; SecurityIndeterminate unless Status is ok
+	Fault       *Fault   // why Security is bogus, or indeterminate in spite of validation
 }
 
 // Record is one resource record with its content unescaped.
@@ -155,14 +163,9 @@ type Answer struct {
 	Type     uint16
 	Zone     *Zone
 	Servers  []ServerAnswer // one per address asked, in the zone's order
-	Security Security
+	Security Security       // the worst of the usable answers: bogus, indeterminate, insecure, secure
+	Fault    *Fault         // of the answer that Security is of
 }
-
-// Security is the DNSSEC state of an answer.
-type Security string
-
-// SecurityIndeterminate is the state while no validation was done.
-const SecurityIndeterminate Security = "indeterminate"
 
 // Lookup is a question followed through CNAME and DNAME. Hops has at least
 // one element; the last is where the chain ends.
