@@ -59,6 +59,9 @@ func (c *cli) serve(cmd *cobra.Command) error {
 		roles[i] = string(r)
 	}
 	log.Info("ready", "url", s.url(), "database", database, "roles", strings.Join(roles, ","), "version", buildVersion())
+	if why := cfg.Unvalidated(); why != "" {
+		log.Warn("DNS answers are not validated", "reason", why)
+	}
 	if cfg.Exposed() {
 		log.Warn("the listener is open to other machines without TLS; put a proxy with TLS in front", "listen", cfg.Listen)
 	}

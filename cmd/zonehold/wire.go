@@ -52,5 +52,6 @@ func kitOn(cfg *config.Config, dnsConfig dns.Config, webConfig web.Config) (*ver
 	return &verify.Kit{
 		DNS: resolver, Web: web.New(webConfig),
 		CNAMEZone: cfg.CNAMEZone, Nameservers: verify.NameserverPolicy(cfg.NameserversMust),
+		ParentCoversAny: cfg.ParentCovers == "any",
 	}, nil
 }

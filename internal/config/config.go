@@ -33,24 +33,34 @@ type Config struct {
 	SecretKey   []byte // 32 bytes; nil: kept in a file of DataDir
 	Roles       []Role
 
-	DNSRootHints string           // file in named.root format; "": built in
-	DNSResolvers []netip.AddrPort // recursive resolvers of the cached view
-	DNSForward   []netip.AddrPort // closed networks: ask only these
-	DNSPort      uint16
-	HTTPPorts    []uint16
-	EgressAllow  []netip.Prefix
-	EgressDeny   []netip.Prefix
+	DNSRootHints    string           // file in named.root format; "": built in
+	DNSTrustAnchors string           // file of DS or DNSKEY records; "": built in
+	DNSResolvers    []netip.AddrPort // recursive resolvers of the cached view
+	DNSForward      []netip.AddrPort // closed networks: ask only these
+	DNSPort         uint16
+	HTTPPorts       []uint16
+	EgressAllow     []netip.Prefix
+	EgressDeny      []netip.Prefix
+
+	WHOISRoot       string // host or host:port
+	RDAPBootstrap   string // http(s) URL or file; "": IANA's
+	SMTPURL         string // "": mail off
+	MailFrom        string // address, set if SMTPURL is
+	Route53Endpoint string // "": Amazon's
+	CloudflareURL   string // "": Cloudflare's
 
 	RecheckInterval     time.Duration
 	RecheckGrace        time.Duration
 	NameserversMust     string // "all" or "majority"
 	CNAMEZone           string // lower case, no final dot
 	Exclusive           bool
-	ChecksPerMinute     int // per account
-	TargetChecksPerHour int // per registrable domain
-	ReadsPerMinute      int // API calls per token; 0: no limit
-	WritesPerMinute     int // API calls per token; 0: no limit
-	DomainLimit         int // domains per account
+	ParentCovers        string // "strict" or "any"
+	EmailProves         bool   // a confirmed address in the very domain proves it
+	ChecksPerMinute     int    // per account
+	TargetChecksPerHour int    // per registrable domain
+	ReadsPerMinute      int    // API calls per token; 0: no limit
+	WritesPerMinute     int    // API calls per token; 0: no limit
+	DomainLimit         int    // domains per account
 	LogLevel            slog.Level
 	LogFormat           string // "text" or "json"
 	MetricsToken        string // "": metrics only for callers on loopback

@@ -158,6 +158,21 @@ func TestErrors(t *testing.T) {
 		{"secret empty", Sources{Environ: []string{"ZONEHOLD_TOKEN_FILE=" + empty}}, "", []string{"is empty"}},
 		{"secret flag", Sources{Flags: map[string]string{"token": "hunter2"}}, "", []string{"ZONEHOLD_TOKEN_FILE"}},
 		{"root hints", Sources{Environ: []string{"ZONEHOLD_DNS_ROOT_HINTS=/no/such"}}, "", []string{"dns_root_hints", "cannot be read"}},
+		{"trust anchors", Sources{Environ: []string{"ZONEHOLD_DNS_TRUST_ANCHORS=/no/such"}}, "", []string{"dns_trust_anchors", "cannot be read"}},
+		{"whois url", Sources{Environ: []string{"ZONEHOLD_WHOIS_ROOT=whois://x"}}, "", []string{"write a host"}},
+		{"whois port", Sources{Environ: []string{"ZONEHOLD_WHOIS_ROOT=x.example:0"}}, "", []string{"from 1 to 65535"}},
+		{"bootstrap", Sources{Environ: []string{"ZONEHOLD_RDAP_BOOTSTRAP=/no/such"}}, "", []string{"rdap_bootstrap", "cannot be read"}},
+		{"bootstrap scheme", Sources{Environ: []string{"ZONEHOLD_RDAP_BOOTSTRAP=ftp://x/y"}}, "", []string{`"ftp" is not a scheme`}},
+		{"bootstrap user", Sources{Environ: []string{"ZONEHOLD_RDAP_BOOTSTRAP=https://u:hunter2@x/y"}}, "", []string{"without a user"}},
+		{"smtp", Sources{Environ: []string{"ZONEHOLD_SMTP_URL=http://u:hunter2@h"}}, "", []string{"smtps://"}},
+		{"smtp broken", Sources{Environ: []string{"ZONEHOLD_SMTP_URL=smtp://u:hunter2@h:x", "ZONEHOLD_MAIL_FROM=a@b.example"}}, "", []string{"smtps://"}},
+		{"smtp flag", Sources{Flags: map[string]string{"smtp_url": "smtp://u:hunter2@h"}}, "", []string{"ZONEHOLD_SMTP_URL_FILE"}},
+		{"smtp without sender", Sources{Environ: []string{"ZONEHOLD_SMTP_URL=smtp://u:hunter2@h"}}, "", []string{"mail_from: give the address"}},
+		{"sender", Sources{Environ: []string{"ZONEHOLD_MAIL_FROM=nobody"}}, "", []string{"not a mail address"}},
+		{"provider", Sources{Environ: []string{"ZONEHOLD_CLOUDFLARE_API_URL=api.example"}}, "", []string{"base URL"}},
+		{"route 53", Sources{Environ: []string{"AWS_ENDPOINT_URL_ROUTE_53=https://u:hunter2@x"}}, "", []string{"aws_endpoint_url_route_53 (AWS_ENDPOINT_URL_ROUTE_53): write the base URL"}},
+		{"parent", Sources{Environ: []string{"ZONEHOLD_PARENT_COVERS=all"}}, "", []string{"strict or any"}},
+		{"switch", Sources{Environ: []string{"ZONEHOLD_EMAIL_PROVES=true"}}, "", []string{"on or off"}},
 		{"utf8", Sources{Environ: []string{"ZONEHOLD_DATA_DIR=\xff"}}, "", []string{"UTF-8"}},
 		{"server", Sources{Environ: []string{"ZONEHOLD_SERVER=http://u:hunter2@h/"}}, "", []string{"no user"}},
 		{"file missing", Sources{File: "/no/such.yaml"}, "", []string{"opening the configuration file"}},
@@ -193,15 +208,61 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestEndpoints(t *testing.T) {
+	anchors := write(t, "anchors", ". DS 20326 8 2 00\n")
+	c := load(t, Sources{Environ: []string{
+		"ZONEHOLD_DNS_TRUST_ANCHORS=" + anchors, "ZONEHOLD_WHOIS_ROOT=127.0.0.1:4343", "ZONEHOLD_RDAP_BOOTSTRAP=" + anchors,
+		"ZONEHOLD_SMTP_URL=smtps://shop:hunter2@mail.example:465?password=pw2", "ZONEHOLD_MAIL_FROM=proofs@shop.example",
+		"AWS_ENDPOINT_URL_ROUTE_53=http://127.0.0.1:8053/", "AWS_SECRET_ACCESS_KEY=hunter2", "ZONEHOLD_CLOUDFLARE_API_URL=https://cf.example/client/v4/",
+		"ZONEHOLD_PARENT_COVERS=any", "ZONEHOLD_EMAIL_PROVES=off",
+	}})
+	got := []any{c.DNSTrustAnchors, c.WHOISRoot, c.RDAPBootstrap, c.MailFrom, c.Route53Endpoint, c.CloudflareURL, c.ParentCovers, c.EmailProves}
+	want := []any{anchors, "127.0.0.1:4343", anchors, "proofs@shop.example", "http://127.0.0.1:8053", "https://cf.example/client/v4", "any", false}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if v := c.Value("smtp_url"); !strings.Contains(v, "mail.example:465") || strings.Contains(v, "hunter2") || strings.Contains(v, "pw2") {
+		t.Errorf("smtp_url is shown as %q", v)
+	}
+	if o := c.Origin("aws_endpoint_url_route_53").Where; o != "AWS_ENDPOINT_URL_ROUTE_53" || len(c.Warnings()) != 0 {
+		t.Errorf("origin %q, warnings %v", o, c.Warnings())
+	}
+	if c = load(t, Sources{}); c.WHOISRoot != "whois.iana.org" || c.ParentCovers != "strict" || !c.EmailProves || c.Route53Endpoint != "" || c.CloudflareURL != "" {
+		t.Errorf("defaults: %+v", c)
+	}
+	for _, ok := range []string{"whois.iana.org", "whois.iana.org:43", "[2001:db8::1]:43", "2001:db8::1", "[2001:db8::1]"} {
+		if _, err := parseHostPort(ok); err != nil {
+			t.Errorf("%s: %v", ok, err)
+		}
+	}
+}
+
+func TestUnvalidated(t *testing.T) {
+	file := write(t, "f", "x")
+	for _, tt := range []struct {
+		env  []string
+		want bool
+	}{
+		{nil, false}, {[]string{"ZONEHOLD_DNS_ROOT_HINTS=" + file}, true},
+		{[]string{"ZONEHOLD_DNS_ROOT_HINTS=" + file, "ZONEHOLD_DNS_TRUST_ANCHORS=" + file}, false},
+		{[]string{"ZONEHOLD_DNS_FORWARD=9.9.9.9"}, true},
+	} {
+		if got := load(t, Sources{Environ: tt.env}).Unvalidated(); (got != "") != tt.want {
+			t.Errorf("%v: %q", tt.env, got)
+		}
+	}
+}
+
 func TestUnknownEnvironmentWarns(t *testing.T) {
 	c := load(t, Sources{
-		File:    write(t, "z.yaml", "parent_covers: strict\n"),
-		Environ: []string{"ZONEHOLD_DNS_PROT=5", "ZONEHOLD_DNS_TRUST_ANCHORS=/x", "ZONEHOLD_TEST_POSTGRES_URL=x", "ZONEHOLD_CONFIG=z.yaml"},
+		File:    write(t, "z.yaml", "ct_logs: a\n"),
+		Environ: []string{"ZONEHOLD_DNS_PROT=5", "ZONEHOLD_CT_LOGS=/x", "ZONEHOLD_AWS_ENDPOINT_URL_ROUTE_53=http://x", "ZONEHOLD_TEST_POSTGRES_URL=x", "ZONEHOLD_CONFIG=z.yaml"},
 	})
 	want := []string{
-		"parent_covers (z.yaml:1) has no effect in this version",
+		"ct_logs (z.yaml:1) has no effect in this version",
+		"ZONEHOLD_AWS_ENDPOINT_URL_ROUTE_53 is not a setting; did you mean aws_endpoint_url_route_53?",
+		"ZONEHOLD_CT_LOGS has no effect in this version",
 		"ZONEHOLD_DNS_PROT is not a setting; did you mean dns_port?",
-		"ZONEHOLD_DNS_TRUST_ANCHORS has no effect in this version",
 	}
 	if diff := cmp.Diff(want, c.Warnings()); diff != "" {
 		t.Error(diff)

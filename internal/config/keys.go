@@ -13,11 +13,17 @@ type Key struct {
 	Secret  bool   // may come from <NAME>_FILE, never shown
 	Empty   bool   // set and empty means none, not the default
 	Client  bool   // used by the commands that talk to a server, not by the server
+	env     string // name in the environment, where another program chose it
 	set     func(c *Config, v string) error
 }
 
 // Env is the key's name in the environment.
-func (k Key) Env() string { return "ZONEHOLD_" + strings.ToUpper(k.Name) }
+func (k Key) Env() string {
+	if k.env != "" {
+		return k.env
+	}
+	return "ZONEHOLD_" + strings.ToUpper(k.Name)
+}
 
 // Flag is the key's name on the command line, with its dashes.
 func (k Key) Flag() string { return "--" + strings.ReplaceAll(k.Name, "_", "-") }
@@ -26,7 +32,7 @@ func (k Key) redact(v string) string {
 	if v == "" {
 		return ""
 	}
-	if k.Name == "database_url" {
+	if k.Name == "database_url" || k.Name == "smtp_url" {
 		return redactURL(v)
 	}
 	if k.Secret {
@@ -35,7 +41,7 @@ func (k Key) redact(v string) string {
 	return v
 }
 
-// redactURL masks the password of a database URL, also one given as a query
+// redactURL masks the password of a URL, also one given as a query
 // parameter; a value that is no URL is masked whole.
 func redactURL(v string) string {
 	u, err := url.Parse(v)
@@ -77,6 +83,8 @@ var keys = []Key{
 		set: func(c *Config, v string) (err error) { c.Roles, err = parseRoles(v); return }},
 	{Name: "dns_root_hints", Meaning: "File in named.root format. Empty: the built-in list of the public root servers.",
 		set: func(c *Config, v string) (err error) { c.DNSRootHints, err = parsePathOrEmpty(v); return }},
+	{Name: "dns_trust_anchors", Meaning: "File of DS or DNSKEY records in zone-file form from which DNS answers are validated. Empty: IANA's built-in anchors; with root hints of your own, or with `dns_forward`, no answer is validated then.",
+		set: func(c *Config, v string) (err error) { c.DNSTrustAnchors, err = parsePathOrEmpty(v); return }},
 	{Name: "dns_resolvers", Default: "1.1.1.1,8.8.8.8,9.9.9.9", Empty: true, Meaning: "Recursive resolvers asked for what others still see in their caches; never for the verdict. Addresses, with a port if it is not 53. Set but empty: none is asked.",
 		set: func(c *Config, v string) (err error) { c.DNSResolvers, err = parseResolvers(v); return }},
 	{Name: "dns_forward", Meaning: "For closed networks: ask only these resolvers. Proofs are then stored with lower assurance.",
@@ -89,6 +97,18 @@ var keys = []Key{
 		set: func(c *Config, v string) (err error) { c.EgressAllow, err = parsePrefixes(v); return }},
 	{Name: "egress_deny", Meaning: "CIDRs that are never contacted although they are public.",
 		set: func(c *Config, v string) (err error) { c.EgressDeny, err = parsePrefixes(v); return }},
+	{Name: "whois_root", Default: "whois.iana.org", Meaning: "WHOIS server that refers to those of the registries: a host, or host:port.",
+		set: func(c *Config, v string) (err error) { c.WHOISRoot, err = parseHostPort(v); return }},
+	{Name: "rdap_bootstrap", Meaning: "URL or file of the RDAP bootstrap (RFC 9224). Empty: IANA's URL, with a built-in copy.",
+		set: func(c *Config, v string) (err error) { c.RDAPBootstrap, err = parseURLOrFile(v); return }},
+	{Name: "smtp_url", Secret: true, Meaning: "Relay for outgoing mail: `smtp://user:password@host:587` (STARTTLS), or `smtps://…:465`. Empty: no mail is sent, and nothing that needs a mailed code works.",
+		set: func(c *Config, v string) (err error) { c.SMTPURL, err = parseSMTPURL(v); return }},
+	{Name: "mail_from", Meaning: "Address that mail comes from. Needed with `smtp_url`.",
+		set: func(c *Config, v string) (err error) { c.MailFrom, err = parseMailFrom(v); return }},
+	{Name: "aws_endpoint_url_route_53", env: "AWS_ENDPOINT_URL_ROUTE_53", Meaning: "Base URL of the Route 53 API, under the name that Amazon's own tools read. Empty: Amazon's.",
+		set: func(c *Config, v string) (err error) { c.Route53Endpoint, err = parseBaseURL(v); return }},
+	{Name: "cloudflare_api_url", Meaning: "Base URL of the Cloudflare API. Empty: Cloudflare's.",
+		set: func(c *Config, v string) (err error) { c.CloudflareURL, err = parseBaseURL(v); return }},
 	{Name: "recheck_interval", Default: "168h", Meaning: "How often a verified domain is checked again. Between 1m and 8760h.",
 		set: func(c *Config, v string) (err error) {
 			c.RecheckInterval, err = parseDuration(v, minInterval, year)
@@ -105,6 +125,10 @@ var keys = []Key{
 		set: func(c *Config, v string) (err error) { c.CNAMEZone, err = parseZone(v); return }},
 	{Name: "exclusive", Default: "false", Meaning: "`true`: only one account may hold a name verified.",
 		set: func(c *Config, v string) (err error) { c.Exclusive, err = parseBool(v); return }},
+	{Name: "parent_covers", Default: "strict", Meaning: "`strict`: only a proof through DNS or the registration covers the names below. `any`: a proof of one web host does too, as Probely documents it.",
+		set: func(c *Config, v string) (err error) { c.ParentCovers, err = parseWord(v, "strict", "any"); return }},
+	{Name: "email_proves", Default: "on", Meaning: "`on`: a confirmed mail address in exactly the claimed domain proves it, with the assurance `mailbox`. `off`: only a code mailed to one of the five fixed mailboxes does, on request.",
+		set: func(c *Config, v string) (err error) { c.EmailProves, err = parseSwitch(v); return }},
 	{Name: "checks_per_minute", Default: "120", Meaning: "Requested checks per account and minute.",
 		set: func(c *Config, v string) (err error) { c.ChecksPerMinute, err = parseInt(v, 1, 1_000_000); return }},
 	{Name: "target_checks_per_hour", Default: "60", Meaning: "Requested checks per registrable domain and hour, over all accounts, so that nobody can be flooded through this service.",
@@ -129,7 +153,4 @@ var keys = []Key{
 
 // reserved are keys of the contract whose features are not in this version:
 // a configuration that names them keeps working, with a warning.
-var reserved = []string{
-	"dns_trust_anchors", "whois_root", "rdap_bootstrap", "smtp_url", "mail_from",
-	"ct_logs", "cloudflare_api_url", "parent_covers",
-}
+var reserved = []string{"ct_logs"}

@@ -232,7 +232,7 @@ var notOurs = []string{"ZONEHOLD_CONFIG", "ZONEHOLD_CONTEXT"}
 func (c *Config) readEnviron(environ []string) (errs []error) {
 	env := map[string]string{}
 	for _, kv := range environ {
-		if name, v, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "ZONEHOLD_") {
+		if name, v, ok := strings.Cut(kv, "="); ok && (strings.HasPrefix(name, "ZONEHOLD_") || findForeign(name) != nil) {
 			env[name] = v // the last one wins, as in os/exec
 		}
 	}
@@ -245,16 +245,19 @@ func (c *Config) readEnviron(environ []string) (errs []error) {
 		if slices.Contains(notOurs, name) || strings.HasPrefix(name, "ZONEHOLD_TEST_") {
 			continue
 		}
-		if k, _ := lookup(strings.ToLower(strings.TrimPrefix(name, "ZONEHOLD_"))); env[name] == "" && (k == nil || !k.Empty) {
+		key := strings.ToLower(strings.TrimPrefix(name, "ZONEHOLD_"))
+		k, isFile := lookup(key)
+		if k != nil && k.env != "" && k.env != name {
+			k = nil
+		}
+		if env[name] == "" && (k == nil || !k.Empty) {
 			continue
 		}
 		o := Origin{Layer: "environment", Where: name}
-		key := strings.ToLower(strings.TrimPrefix(name, "ZONEHOLD_"))
 		if slices.Contains(reserved, key) {
 			c.warnings = append(c.warnings, name+" has no effect in this version")
 			continue
 		}
-		k, isFile := lookup(key)
 		if k == nil || name != strings.ToUpper(name) {
 			c.warnings = append(c.warnings, name+" is not a setting"+didYouMean(key))
 			continue
@@ -274,6 +277,16 @@ func (c *Config) readEnviron(environ []string) (errs []error) {
 		c.put(k, v, o)
 	}
 	return errs
+}
+
+// findForeign finds a key by a name that another program chose.
+func findForeign(env string) *Key {
+	for i := range keys {
+		if keys[i].env == env {
+			return &keys[i]
+		}
+	}
+	return nil
 }
 
 func (c *Config) readFlags(flags map[string]string) (errs []error) {

@@ -16,12 +16,26 @@ func (c *Config) Validate() error {
 	if c.DatabaseURL == "" && (!c.Has(RoleAPI) || !c.Has(RoleWorker)) {
 		fail("roles", "one process does everything on SQLite; set roles to api,worker, or set database_url to share the work over PostgreSQL")
 	}
-	if c.DNSRootHints != "" {
-		if st, err := os.Stat(c.DNSRootHints); err != nil {
-			fail("dns_root_hints", "the file cannot be read: "+err.Error())
-		} else if st.IsDir() {
-			fail("dns_root_hints", "is a folder; give the file itself")
+	for _, f := range []struct{ key, path string }{
+		{"dns_root_hints", c.DNSRootHints}, {"dns_trust_anchors", c.DNSTrustAnchors}, {"rdap_bootstrap", c.RDAPBootstrap},
+	} {
+		if f.path == "" || isURL(f.path) {
+			continue
 		}
+		if st, err := os.Stat(f.path); err != nil {
+			fail(f.key, "the file cannot be read: "+err.Error())
+		} else if st.IsDir() {
+			fail(f.key, "is a folder; give the file itself")
+		}
+	}
+	if c.SMTPURL != "" && c.MailFrom == "" {
+		fail("mail_from", "give the address that mail comes from, as smtp_url is set")
+	}
+	if c.DNSTrustAnchors != "" && len(c.DNSForward) > 0 {
+		c.warnings = append(c.warnings, "dns_trust_anchors has no effect with dns_forward: what resolvers answer is not validated here")
+	}
+	if c.MailFrom != "" && c.SMTPURL == "" {
+		c.warnings = append(c.warnings, "mail_from has no effect without smtp_url: mail is off")
 	}
 	for _, a := range c.EgressAllow {
 		if a.Bits() == 0 {
@@ -36,6 +50,17 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Unvalidated says why DNS answers are not validated, or "" if they are.
+func (c *Config) Unvalidated() string {
+	switch {
+	case len(c.DNSForward) > 0:
+		return "dns_forward is set: what those resolvers answer is believed"
+	case c.DNSRootHints != "" && c.DNSTrustAnchors == "":
+		return "dns_root_hints is set without dns_trust_anchors"
+	}
+	return ""
 }
 
 // Exposed reports whether the listener can be reached from other machines.
