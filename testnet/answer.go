@@ -14,6 +14,8 @@ type reply struct {
 	answer    []dns.RR
 	authority []dns.RR
 	extra     []dns.RR
+	sets      []ownedSet // of the answer, as they stand in the zone
+	proofs    []proof    // what the answer claims
 	// stable: the same question gets the same answer until the zone changes,
 	// and the name exists, so the packed form may be kept.
 	stable bool
@@ -44,6 +46,7 @@ func (v *view) step(r *reply, s *NameServer, name wireName, qtype uint16) (targe
 		if cut != "" {
 			if len(r.answer) == 0 {
 				v.refer(r, cut)
+				r.proofs = append(r.proofs, proof{kind: proofReferral, name: cut})
 				r.stable = v.nodes[name] != nil
 			}
 			return "", false
@@ -53,9 +56,9 @@ func (v *view) step(r *reply, s *NameServer, name wireName, qtype uint16) (targe
 		}
 	}
 	n, owner := v.nodes[name], name
+	none, encloser := proofNoType, name.parent()
 	if n == nil {
 		r.stable = false
-		encloser := name.parent()
 		for v.nodes[encloser] == nil && encloser != v.apex {
 			encloser = encloser.parent()
 		}
@@ -63,15 +66,23 @@ func (v *view) step(r *reply, s *NameServer, name wireName, qtype uint16) (targe
 		if n == nil {
 			r.rcode = dns.RcodeNameError
 			r.authority = v.soa()
+			r.proofs = append(r.proofs, proof{proofNoName, name, encloser, qtype})
 			return "", false
 		}
-		owner = encloser.child("*")
+		owner, none = encloser.child("*"), proofWildNoType
+	}
+	noType := proof{none, name, encloser, qtype}
+	wildcard := func() {
+		if owner != name {
+			r.proofs = append(r.proofs, proof{proofWildcard, name, encloser, qtype})
+		}
 	}
 	if qtype == dns.TypeANY {
 		for t := range n.sets {
-			r.answer = append(r.answer, ownedBy(n.sets[t], owner, name)...)
+			r.put(n.sets[t], owner, name)
 		}
 		if len(n.sets) > 0 {
+			wildcard()
 			return "", false
 		}
 	}
@@ -81,19 +92,26 @@ func (v *view) step(r *reply, s *NameServer, name wireName, qtype uint16) (targe
 		r.stable = r.stable && steady
 		if len(alias) == 0 {
 			r.authority = v.soa()
+			r.proofs = append(r.proofs, noType)
 			return "", false
 		}
-		r.answer = append(r.answer, ownedBy(alias, owner, name)...)
+		r.put(alias, owner, name)
+		wildcard()
 		w, err := toWire(alias[0].(*dns.CNAME).Target)
 		return w, err == nil
 	}
 	rrs, steady := n.take(s, qtype)
 	r.stable = r.stable && steady
+	if len(rrs) == 0 && owner == name {
+		rrs = v.signed.own(name, qtype)
+	}
 	if len(rrs) == 0 {
 		r.authority = v.soa()
+		r.proofs = append(r.proofs, noType)
 		return "", false
 	}
-	r.answer = append(r.answer, ownedBy(rrs, owner, name)...)
+	r.put(rrs, owner, name)
+	wildcard()
 	v.addAddresses(r, rrs)
 	return "", false
 }
@@ -154,8 +172,9 @@ func (v *view) addAddresses(r *reply, rrs []dns.RR) {
 // substitute is the DNAME step: the name below owner moves below its target.
 func (v *view) substitute(r *reply, name, owner wireName) (wireName, bool) {
 	r.stable = false
-	rr := v.nodes[owner].sets[dns.TypeDNAME][0].(*dns.DNAME)
-	r.answer = append(r.answer, rr)
+	set := v.nodes[owner].sets[dns.TypeDNAME]
+	rr := set[0].(*dns.DNAME)
+	r.put(set[:1], owner, owner)
 	to, err := toWire(rr.Target)
 	if err != nil || len(name)-len(owner)+len(to) > 255 {
 		r.rcode = dns.RcodeYXDomain

@@ -69,6 +69,7 @@ func (z *Zone) build(s *NameServer) *view {
 	for _, c := range z.children {
 		z.delegateTo(v, c)
 	}
+	z.signing.sign(v, z.ttl)
 	return v
 }
 

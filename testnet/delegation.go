@@ -106,4 +106,5 @@ func (z *Zone) delegateTo(v *view, c *Zone) {
 		}
 		v.glue[w] = glue
 	}
+	v.put(rrKey{c.apex, dns.TypeDS}, c.dsRecords(), z.ttl)
 }

@@ -17,6 +17,13 @@
 // Network.ZoneAt; Hoster.Undelegated is the zone at the provider that nobody
 // uses any more.
 //
+// # DNSSEC
+//
+// Network.SignAll and Zone.Sign sign zones at the time of each answer, with
+// keys of their own and DS records in the parent; TrustAnchors is what a
+// validator has to know. SignFault, SignFaultAt, SignedBy, SetDS and KeyTrap
+// break them in the ways that happen.
+//
 // # Hosts
 //
 // Network.Host makes a web host with an IPv4 and an IPv6 address and

@@ -22,6 +22,7 @@ type Query struct {
 	Type   string         // mnemonic
 	Proto  string         // "udp" or "tcp"
 	EDNS   bool
+	DO     bool
 	ID     uint16
 }
 

@@ -12,9 +12,10 @@ type question struct {
 	id      uint16
 	opcode  byte
 	rd      bool
+	cd      bool   // checking disabled
 	wire    []byte // question section as asked
 	name    []byte // lower-case wire form of the name, in lower
-	lower   [256 + 2]byte
+	lower   [256 + 3]byte
 	qtype   uint16
 	qclass  uint16
 	edns    bool
@@ -32,7 +33,7 @@ func (q *question) parse(msg []byte) (rcode int, ok bool) {
 	if len(msg) < headerLen || msg[2]&0x80 != 0 {
 		return 0, false // too short to answer, or an answer itself
 	}
-	*q = question{id: binary.BigEndian.Uint16(msg), opcode: msg[2] >> 3 & 15, rd: msg[2]&1 != 0, size: dns.MinMsgSize}
+	*q = question{id: binary.BigEndian.Uint16(msg), opcode: msg[2] >> 3 & 15, rd: msg[2]&1 != 0, cd: msg[3]&0x10 != 0, size: dns.MinMsgSize}
 	if q.opcode != dns.OpcodeQuery {
 		return dns.RcodeNotImplemented, true
 	}
@@ -141,6 +142,7 @@ type options struct {
 	limit    int // octets; 0: none
 	truncate bool
 	ra       bool
+	ad       bool // authenticated data
 	ede      *ede
 	cookie   bool // serve DNS cookies
 }
@@ -156,6 +158,12 @@ func (q *question) appendAnswer(buf []byte, p *packed, o options) []byte {
 	}
 	if o.ra {
 		flags |= 0x0080
+	}
+	if o.ad {
+		flags |= 0x0020
+	}
+	if q.cd {
+		flags |= 0x0010
 	}
 	qd := uint16(1)
 	if len(q.wire) == 0 {

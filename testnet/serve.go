@@ -47,19 +47,25 @@ func (n *Network) noteQuery(server string, q *question, c *client) {
 	n.queries.add(Query{
 		Time: time.Now(), Server: server, Addr: c.public, From: c.from,
 		Name: trimDot(wireName(q.name).String()), Asked: trimDot(asked), Type: dns.Type(q.qtype).String(),
-		Proto: c.proto, EDNS: q.edns, ID: q.id,
+		Proto: c.proto, EDNS: q.edns, DO: q.do, ID: q.id,
 	})
 }
 
 // packedAnswer is the answer to q, from the cache if it was given before.
 func (s *NameServer) packedAnswer(q *question) (*packed, error) {
 	v := s.view()
-	key := append(q.lower[:len(q.name)], byte(q.qtype>>8), byte(q.qtype))
+	key := append(q.lower[:len(q.name)], byte(q.qtype>>8), byte(q.qtype), 0)
+	if q.do {
+		key[len(key)-1] = 1
+	}
 	if p := v.cached(key); p != nil {
 		return p, nil
 	}
 	name := wireName(q.name)
 	r := v.answer(s, name, q.qtype)
+	if q.do {
+		v.signed.secure(r)
+	}
 	p, err := r.pack(name, q.qtype)
 	if err == nil && r.stable {
 		v.store(key, p)
@@ -129,6 +135,9 @@ func (s *NameServer) faultyAnswer(q *question, f Fault) (*packed, error) {
 	name := wireName(q.name)
 	v := s.view()
 	r := v.answer(s, name, q.qtype)
+	if q.do {
+		v.signed.secure(r)
+	}
 	switch f {
 	case FaultLame, FaultUpward:
 		*r = reply{}

@@ -26,6 +26,7 @@ type Network struct {
 	nextDNS int
 	nextWeb int
 	closed  bool
+	signAll *SignOptions
 
 	ports      Ports
 	onLoopback bool // public addresses are loopback addresses
@@ -247,13 +248,15 @@ func (n *Network) attach(z *Zone) {
 }
 
 func (n *Network) newZone(w wireName) *Zone {
-	return &Zone{
+	z := &Zone{
 		net: n, apex: w,
 		data:     make(map[rrKey][]dns.RR),
 		seqs:     make(map[rrKey]*sequence),
 		children: make(map[wireName]*Zone),
 		ttl:      300, minimum: 300, serial: 2026112100,
 	}
+	z.signAsAll()
+	return z
 }
 
 // serveOn gives the zone its servers and the records that name them.

@@ -29,6 +29,8 @@ type view struct {
 	cuts map[wireName]bool
 	// glue are addresses that are known only for referrals.
 	glue map[wireName][]dns.RR
+	// signed makes signatures; nil: the zone is not signed.
+	signed *signedView
 
 	mu    sync.RWMutex
 	cache map[string]*packed

@@ -31,6 +31,8 @@ type Zone struct {
 	ttl      uint32
 	minimum  uint32
 	serial   uint32
+	signing  *signing // nil: not signed
+	dsSet    []dns.RR // what the parent shows; nil: the DS of the keys
 
 	base atomic.Pointer[view] // of the servers without differences
 }
