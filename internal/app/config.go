@@ -38,6 +38,9 @@ type Config struct {
 	RecheckGrace        time.Duration // from at_risk to lapsed; 0: 168 h
 	Exclusive           bool          // one verified account per name
 
+	Mail      Mailer                       // nil: mail is off
+	Providers map[zonehold.Method]Provider // of connected accounts: aws_route53, cloudflare
+
 	Log      *slog.Logger // nil: none
 	Observer Observer     // nil: none
 	NodeName string       // shown to operators; "": the host name

@@ -29,7 +29,8 @@ func scanAccount(row scanner) (a zonehold.Account, err error) {
 	return a, err
 }
 
-// CreateAccount assigns ID and Number. ErrExists: the name is taken.
+// CreateAccount assigns ID and Number; the mail address becomes the first of
+// its mailboxes. ErrExists: the name is taken.
 func (s *Store) CreateAccount(ctx context.Context, a zonehold.Account) (zonehold.Account, error) {
 	a.ID = zonehold.NewID(zonehold.PrefixAccount)
 	a.Name, a.Email = Text(a.Name), Text(a.Email)
@@ -37,9 +38,16 @@ func (s *Store) CreateAccount(ctx context.Context, a zonehold.Account) (zonehold
 		SELECT CAST($1 AS TEXT), coalesce(max(number), 100000) + 1, CAST($2 AS TEXT), CAST($3 AS TEXT),
 			CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($6 AS BIGINT) FROM accounts
 		RETURNING number`
+	now := time.Now()
 	for range 20 {
-		err := s.w.QueryRowContext(ctx, insert, a.ID, a.Name, a.Email, flag(a.EmailConfirmed),
-			zonehold.NewUUID(), micros(time.Now())).Scan(&a.Number)
+		err := s.InTx(ctx, func(tx *Tx) error {
+			err := tx.q.QueryRowContext(ctx, insert, a.ID, a.Name, a.Email, flag(a.EmailConfirmed),
+				zonehold.NewUUID(), micros(now)).Scan(&a.Number)
+			if err != nil {
+				return err
+			}
+			return tx.firstMailbox(ctx, a, now)
+		})
 		if err == nil {
 			return a, nil
 		}
