@@ -53,6 +53,8 @@ type Domain struct {
 	Turn        zonehold.Turn
 	CoveredBy   string // id of the domain whose proof covers this one
 	DNSHost     *diagnose.DNSHost
+	BasicUser   string // user name for HTTP basic authentication
+	HasPassword bool   // a password for it is kept; nobody gets it back
 }
 
 // Attempt is an attempt with its explanation.
@@ -68,6 +70,8 @@ type CreateDomain struct {
 	Scheme   string
 	Port     int
 	Profile  zonehold.ProfileName // "": zonehold
+
+	BasicAuthUsername, BasicAuthPassword string
 }
 
 // DomainPatch changes what is not nil.
@@ -108,7 +112,7 @@ type Owner struct {
 type Service interface {
 	// CreateDomain claims a hostname; false when the account already has it.
 	CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateDomain) (*Domain, bool, error)
-	// Domain finds by id ("dom_…") or by hostname.
+	// Domain finds by id ("dom_…"), by its ShortID, or by hostname.
 	Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Domain, error)
 	// Host finds the claim with exactly that scheme, hostname and port (0: default).
 	Host(ctx context.Context, actor zonehold.Actor, scheme, hostname string, port uint16) (*Domain, error)

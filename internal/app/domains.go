@@ -58,6 +58,9 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 		Profile: profile, Tokens: tokens, Generation: 1, Version: 1, State: zonehold.StatePending, StateSince: now,
 		DiscoveryEnabled: true, Tags: []string{}, CreatedAt: now, UpdatedAt: now,
 	}}
+	if _, err := a.patch(d, DomainPatch{BasicAuthUsername: &in.BasicAuthUsername, BasicAuthPassword: ifGiven(in.BasicAuthPassword)}, now); err != nil {
+		return nil, false, err
+	}
 	created := true
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
 		created = true
@@ -97,6 +100,14 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 	return views[0], false, nil
 }
 
+// ifGiven is nil for "".
+func ifGiven(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // checkOrigin judges scheme and port, and drops the scheme's default port.
 func checkOrigin(scheme string, port int) (uint16, error) {
 	if scheme != "" && scheme != "http" && scheme != "https" {
@@ -111,7 +122,7 @@ func checkOrigin(scheme string, port int) (uint16, error) {
 	return uint16(port), nil
 }
 
-// find resolves a reference: an id, or a hostname as typed.
+// find resolves a reference: an id, a short id, or a hostname as typed.
 func (a *App) find(ctx context.Context, accountID, ref string) (*store.Domain, error) {
 	var d *store.Domain
 	err := store.ErrNotFound
@@ -119,11 +130,13 @@ func (a *App) find(ctx context.Context, accountID, ref string) (*store.Domain, e
 		d, err = a.store.DomainByID(ctx, accountID, ref)
 	} else if name, bad := zonehold.ParseHostname(ref); bad == nil {
 		d, err = a.store.DomainByName(ctx, accountID, name)
+	} else {
+		d, err = a.store.DomainByShortID(ctx, accountID, ref) // has no dot, so it is no hostname
 	}
 	return d, a.ours(ctx, "domain", err)
 }
 
-// Domain finds by id ("dom_…") or by hostname.
+// Domain finds by id ("dom_…"), by its ShortID, or by hostname.
 func (a *App) Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Domain, error) {
 	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
 		return nil, err

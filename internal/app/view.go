@@ -54,7 +54,7 @@ func (a *App) views(ctx context.Context, domains ...*store.Domain) ([]*Domain, e
 func (a *App) view(d *store.Domain, last, running *store.Attempt) *Domain {
 	v := &Domain{
 		Domain: d.Domain, Challenges: a.challenges(d), LastAttempt: attemptView(last), Running: attemptView(running),
-		Turn: zonehold.TurnYou,
+		Turn: zonehold.TurnYou, BasicUser: d.BasicUser, HasPassword: d.HasBasicPassword(),
 	}
 	if d.State != zonehold.StateVerified {
 		v.Problem = d.Problem

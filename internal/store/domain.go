@@ -73,6 +73,9 @@ func (s *Store) SetBasicPassword(d *Domain, password string) (err error) {
 	return doing("keeping the basic-auth password", err)
 }
 
+// HasBasicPassword reports whether a password is kept.
+func (d *Domain) HasBasicPassword() bool { return len(d.sealedPassword) > 0 }
+
 // DomainByID finds a live domain of the account, or ErrNotFound.
 func (s *Store) DomainByID(ctx context.Context, accountID, id string) (*Domain, error) {
 	d, err := scanDomain(s.r.QueryRowContext(ctx, "SELECT "+domainColumns+
