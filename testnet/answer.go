@@ -16,6 +16,8 @@ type reply struct {
 	extra     []dns.RR
 	sets      []ownedSet // of the answer, as they stand in the zone
 	proofs    []proof    // what the answer claims
+	ad        bool       // said by a resolver that validates
+	ede       *ede       // likewise
 	// stable: the same question gets the same answer until the zone changes,
 	// and the name exists, so the packed form may be kept.
 	stable bool

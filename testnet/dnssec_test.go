@@ -334,3 +334,55 @@ func TestKeyTrap(t *testing.T) {
 		}
 	}
 }
+
+// The master file holds what the servers say.
+func TestMasterFile(t *testing.T) {
+	t.Parallel()
+	for _, o := range []testnet.SignOptions{{}, {NSEC3: true, Salt: "ab"}, {NSEC3: true, OptOut: true}} {
+		n := newNetwork(t)
+		n.SignAll(testnet.SignOptions{})
+		z := n.Zone("example.com").Sign(o).Add("_x", "TXT", `a "b" \ c`).Add("*.w.ent", "TXT", "w")
+		n.Zone("signed.example.com")
+		n.Zone("plain.example.com").Unsign()
+		zp := dns.NewZoneParser(strings.NewReader(z.MasterFile()), ".", "")
+		var rrs []dns.RR
+		for rr, ok := zp.Next(); ok; rr, ok = zp.Next() {
+			rrs = append(rrs, rr)
+		}
+		if zp.Err() != nil || len(rrs) == 0 || rrs[0].Header().Rrtype != dns.TypeSOA {
+			t.Fatalf("%v\n%s", zp.Err(), z.MasterFile())
+		}
+		sets, sigs := setsOf(rrs)
+		proofs := 0
+		for k, set := range sets {
+			h := set[0].Header()
+			if h.Rrtype == dns.TypeNSEC || h.Rrtype == dns.TypeNSEC3 {
+				proofs++
+			}
+			glue := strings.Contains(h.Name, ".plain.") || strings.Contains(h.Name, ".signed.")
+			if glue || h.Rrtype == dns.TypeNS && h.Name != "example.com." {
+				if len(sigs[k]) > 0 {
+					t.Errorf("%s is signed", k)
+				}
+				continue
+			}
+			if why := check(set, sigs[k], keysOf(t, n, z)); why != "" {
+				t.Errorf("%s: %s", k, why)
+			}
+		}
+		if len(sets["plain.example.com. DS"]) != 0 || len(sets["signed.example.com. DS"]) != 1 || len(sets["ns1.plain.example.com. A"]) != 1 || len(sets["*.w.ent.example.com. TXT"]) != 1 {
+			t.Errorf("sets: %s", z.MasterFile())
+		}
+		// apex, ns1, ns2, _x, signed, *.w.ent, plain, and w.ent and ent.
+		want := 7
+		if o.NSEC3 {
+			want = 9
+		}
+		if o.OptOut {
+			want--
+		}
+		if proofs != want {
+			t.Errorf("%d NSEC or NSEC3 records, want %d", proofs, want)
+		}
+	}
+}

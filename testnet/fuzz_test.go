@@ -21,7 +21,8 @@ func FuzzHandle(f *testing.F) {
 	z := n.Zone("example.com").
 		Add("_x", "TXT", "v").Add("*.w", "A", "45.1.1.1").Add("c", "CNAME", "x.d").
 		Add("d", "DNAME", "e").Add("sub", "NS", "ns.sub").Add("ns.sub", "A", "45.1.1.1").
-		Sequence("s", "A", [][]string{{"45.1.1.1"}, {"45.1.1.2"}})
+		Sequence("s", "A", [][]string{{"45.1.1.1"}, {"45.1.1.2"}}).
+		Sign(SignOptions{NSEC3: true})
 	r := n.Resolver()
 	for _, name := range []string{"example.com.", "_X.example.com.", "a.w.example.com.", "c.example.com.", "q.d.example.com.", "x.sub.example.com.", "s.example.com.", "."} {
 		for _, t := range []uint16{dns.TypeTXT, dns.TypeA, dns.TypeANY, dns.TypeDS} {

@@ -22,6 +22,8 @@ type Resolver struct {
 	cache map[rrKey]*cached
 	fault Fault
 	ede   *ede
+
+	validate bool
 }
 
 // cached is what the resolver remembers of a question.
@@ -157,7 +159,10 @@ func (r *Resolver) handle(msg []byte, c *client) error {
 	if rcode != dns.RcodeSuccess {
 		return c.send(q.appendAnswer(c.buf, &packed{rcode: rcode}, o))
 	}
-	a := r.lookup(rrKey{wireName(q.name), q.qtype})
+	a := r.lookup(rrKey{wireName(q.name), q.qtype}, q.cd)
+	if o.ad = a.ad && !q.cd; a.ede != nil {
+		o.ede = a.ede
+	}
 	p, err := a.pack(wireName(q.name), q.qtype)
 	if err != nil {
 		p = &packed{rcode: dns.RcodeServerFailure}
@@ -166,16 +171,23 @@ func (r *Resolver) handle(msg []byte, c *client) error {
 }
 
 // lookup answers from the cache, with the TTLs counted down, or finds out.
-func (r *Resolver) lookup(k rrKey) *reply {
+// Unchecked: the client wants what does not validate too.
+func (r *Resolver) lookup(k rrKey, unchecked bool) *reply {
 	now := time.Now()
 	r.mu.Lock()
-	c := r.cache[k]
+	c, validate := r.cache[k], r.validate
 	r.mu.Unlock()
 	if c != nil && now.Before(c.until) {
 		return c.reply.aged(uint32(c.until.Sub(now).Round(time.Second).Seconds()))
 	}
 	a := r.net.recurse(k)
 	a.aa, a.extra = false, nil
+	if validate && unchecked {
+		return a
+	}
+	if validate {
+		a = r.net.validated(k, a)
+	}
 	if ttl, ok := a.ttl(); ok {
 		r.remember(k, a, time.Duration(ttl)*time.Second)
 	}
@@ -200,7 +212,7 @@ func (a *reply) ttl() (uint32, bool) {
 
 // aged is the answer with at most left seconds on every record.
 func (a *reply) aged(left uint32) *reply {
-	out := &reply{rcode: a.rcode}
+	out := &reply{rcode: a.rcode, ad: a.ad}
 	for _, rr := range a.answer {
 		out.answer = append(out.answer, withTTL(rr, left))
 	}
@@ -223,6 +235,8 @@ func (n *Network) recurse(k rrKey) *reply {
 		a := n.iterate(k)
 		out.rcode, out.authority = a.rcode, a.authority
 		out.answer = append(out.answer, a.answer...)
+		out.sets = append(out.sets, a.sets...)
+		out.proofs = a.proofs
 		if len(a.answer) == 0 || a.rcode != dns.RcodeSuccess || k.rtype == dns.TypeCNAME {
 			return out
 		}
