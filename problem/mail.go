@@ -62,7 +62,7 @@ var mail = []Entry{
 		WhoActs:           Owner,
 		RetryAfterSeconds: 0,
 		Title:             "The code from the mail is not right",
-		Meaning:           "The code that was entered is not the one that was sent last, or its time is over. Each new mail makes the codes of earlier ones useless.",
+		Meaning:           "The code that was entered is not the one that was sent last for this claim. Each new mail makes the codes of earlier ones useless, and a code counts for one account and one domain only.",
 		LookedFor:         "The code of the newest confirmation mail",
 		Found:             "The code does not match. {detail}",
 		Fixes: []string{
