@@ -43,6 +43,12 @@ type Report struct {
 	DNSHost   *DNSHost // who serves the zone, where known
 	StartedAt time.Time
 	Duration  time.Duration
+
+	// Of a proof for which nothing was placed; see verify.Result.
+	Source string
+	Proves zonehold.Assurance
+	Covers zonehold.Covers
+	Until  time.Time
 }
 
 // DNSHost is a known provider of DNS.
@@ -62,15 +68,62 @@ func Run(ctx context.Context, kit *verify.Kit, m verify.Method, c verify.Claim) 
 	return run.report(s, p, notes)
 }
 
+// RunAutomatic checks the methods for which nothing has to be placed, in the
+// order of zonehold.AutomaticMethods, until one verifies. The report of
+// failures is that of the first one that had anything to go by, and has no
+// method when there was none.
+func RunAutomatic(ctx context.Context, kit *verify.Kit, c verify.Claim) Report {
+	run := begin(ctx)
+	defer run.end()
+	done, missed := run.automatic(kit, c)
+	switch {
+	case done != nil:
+		return *done
+	case missed != nil:
+		return *missed
+	}
+	p := problem.New("automatic_nothing_known", problem.Facts{problem.FactDomain: string(c.Hostname)})
+	return Report{Outcome: zonehold.OutcomeAbsent, Problem: &p, StartedAt: run.start, Duration: time.Since(run.start)}
+}
+
+// automatic returns the report of the first automatic method that verified,
+// and else that of the first applicable one.
+func (r *running) automatic(kit *verify.Kit, c verify.Claim) (done, missed *Report) {
+	for _, name := range zonehold.AutomaticMethods() {
+		m, ok := verify.Lookup(name)
+		if !ok {
+			continue
+		}
+		if ok, _ := verify.Applicable(kit, c, m); !ok {
+			continue
+		}
+		s := newScene(kit, c, m, m.Check(r.ctx, kit, c))
+		p, notes := s.explain(r.ctx)
+		report := r.report(s, p, notes)
+		if s.verified() {
+			return &report, nil
+		}
+		if missed == nil {
+			missed = &report
+		}
+	}
+	return nil, missed
+}
+
 // RunAll checks every applicable method, cheapest first, until one verifies:
-// the records, and only without a proof there the web site. The report of
-// failures is the most telling one: the first, in the same order, at which the
-// person came close; else that of the first method.
+// what is known already, then the records, and only without a proof there the
+// web site. The registration is asked only when somebody wants that. The
+// report of failures is the most telling one: the first, in the same order, at
+// which the person came close; else that of the first method that places
+// something.
 func RunAll(ctx context.Context, kit *verify.Kit, c verify.Claim) Report {
 	run := begin(ctx)
 	defer run.end()
+	if done, _ := run.automatic(kit, c); done != nil {
+		return *done
+	}
 	var records, pages []verify.Method
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		switch ok, _ := verify.Applicable(kit, c, m); {
 		case !ok || !equipped(kit, m):
 		case kinds[m.Name()]&onDNS != 0:
@@ -107,7 +160,7 @@ func RunAll(ctx context.Context, kit *verify.Kit, c verify.Claim) Report {
 	}
 	failed = append(failed, sites...)
 	if len(failed) == 0 {
-		m := verify.Methods()[0]
+		m := verify.Placed()[0]
 		failed = append(failed, &attempt{scene: newScene(kit, c, m, m.Check(run.ctx, kit, c))})
 	}
 	told := failed[0]
@@ -196,5 +249,6 @@ func (r *running) report(s *scene, p *problem.Problem, notes []problem.Problem) 
 	return Report{
 		Method: s.method, Outcome: s.result.Outcome, Problem: p, Notes: notes, Steps: veilSteps(s.claim, r.steps()),
 		Evidence: s.result.Evidence, DNSHost: s.host(), StartedAt: r.start, Duration: time.Since(r.start),
+		Source: s.result.Source, Proves: s.result.Proves, Covers: s.result.Covers, Until: s.result.Until,
 	}
 }

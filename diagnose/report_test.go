@@ -71,7 +71,7 @@ func TestRunAll(t *testing.T) {
 		defer cancel()
 		return diagnose.RunAll(ctx, b.kit, b.claim)
 	}
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		t.Run("proved_by_"+string(m.Name()), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t, fixture{method: m.Name()})

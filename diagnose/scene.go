@@ -270,6 +270,11 @@ func (s *scene) explain(ctx context.Context) (*problem.Problem, []problem.Proble
 		notes = append(notes, s.cachedNotes(ctx)...)
 		return nil, s.texts(notes, "")
 	}
+	if kinds[s.method] == 0 && s.result.Problem != nil {
+		// Nothing was to be placed: the check knows the reason itself.
+		text := s.text(*s.result.Problem)
+		return &text, s.texts(s.result.Notes, text.Code)
+	}
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	found := make([]*verify.Finding, len(causes))

@@ -314,7 +314,7 @@ func (s *Survey) judgeMethods(ctx context.Context, kit *verify.Kit, host zonehol
 		}
 	}
 	refused := host.CheckClaim()
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		ch := m.Challenge(kit, claim)
 		st := MethodState{Method: m.Name(), Works: ch.Applicable, Reason: ch.Reason, Covers: ch.Covers}
 		switch {

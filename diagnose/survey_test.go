@@ -255,7 +255,7 @@ func TestExploreEnds(t *testing.T) {
 			if s.OurFault || s.Unregistered {
 				t.Errorf("after %s: %v", timeout, outline(s))
 			}
-			if len(s.Methods) != len(verify.Methods()) {
+			if len(s.Methods) != len(verify.Placed()) {
 				t.Errorf("%d methods", len(s.Methods))
 			}
 			noNulls(t, s)

@@ -21,8 +21,9 @@ var areas = []struct {
 	{"http_reach", "Reaching the web site", httpReach},
 	{"http_content", "The file", httpContent},
 	{"meta", "The meta tag", meta},
-	{"mail", "WHOIS and mail", mail},
+	{"mail", "WHOIS and mail", slices.Concat(mail, mailbox)},
 	{"accounts", "Accounts and approvals", accounts},
+	{"grants", "What is on record", grants},
 }
 
 // lookedForAtAll stands in where no fact says what was looked for.
@@ -38,6 +39,7 @@ var lookedForAtAll = map[string]string{
 	"meta":         "The meta tag in the head of the home page",
 	"mail":         "Confirmation through the domain's registered mail address",
 	"accounts":     "An account that this proof belongs to",
+	"grants":       "Something on record that gives the domain to the account",
 }
 
 var catalogue = sync.OnceValue(func() []Entry {

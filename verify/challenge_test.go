@@ -64,7 +64,7 @@ func TestChallengeForLongName(t *testing.T) {
 	label := strings.Repeat("a", 60)
 	c := verify.Claim{Hostname: zonehold.Hostname(label + "." + label + "." + label + "." + label[:50] + ".com"),
 		Tokens: zonehold.Tokens{TXT: "x", CNAME: "x", File: "x", Meta: "x"}}
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		ok, reason := verify.Applicable(&verify.Kit{}, c, m)
 		dns := m.Name() == zonehold.MethodDNSTXT || m.Name() == zonehold.MethodDNSCNAME
 		if ok == dns || ok != (reason == "") {
@@ -121,7 +121,7 @@ func TestRequestsCarryNoSecret(t *testing.T) {
 	l := verifytest.NewLab(t)
 	c := l.Claim("example.com", "")
 	l.Host(c)
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		l.Check(m, l.Kit, c)
 	}
 	for _, req := range l.Net.Requests() {

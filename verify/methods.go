@@ -11,8 +11,9 @@ import (
 	"github.com/zonehold/zonehold/problem"
 )
 
-// Methods lists every method, cheapest check first.
-func Methods() []Method {
+// Placed lists the methods for which somebody places something that only the
+// holder of the domain can place, cheapest check first. They need no account.
+func Placed() []Method {
 	return []Method{
 		dnsTXT{},
 		dnsCNAME{},
@@ -20,6 +21,21 @@ func Methods() []Method {
 		metaTag{},
 		txtFile{},
 	}
+}
+
+// Methods lists every method: those of Placed, then those that rest on what is
+// known of the account or on what others say.
+func Methods() []Method {
+	return append(Placed(),
+		email,
+		existingDomain,
+		whitelist,
+		waved,
+		backOffice,
+		delegated,
+		pdd,
+		auto,
+	)
 }
 
 // Lookup finds a method by name; "dns" is an alias of dns_txt.

@@ -14,6 +14,7 @@ import (
 type Standing struct {
 	Account     zonehold.Account
 	Addresses   []Address         // of the account
+	Codes       []ConfirmedCode   // brought back from mailboxes of the claimed domain, for this very claim
 	Parents     []Parent          // the account's own proved domains above the claimed name, nearest first
 	Delegations []Delegation      // to this account for this name, newest first; ended ones too, for the reason
 	Policies    []zonehold.Policy // that give this account this name; ended ones too

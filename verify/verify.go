@@ -66,6 +66,9 @@ type Kit struct {
 	// ParentCoversAny: a proof of one web host covers the names below it too,
 	// if the operator wants it (contract config, ZONEHOLD_PARENT_COVERS).
 	ParentCoversAny bool
+	// NoEmail: an address in the domain proves nothing (contract config,
+	// ZONEHOLD_EMAIL_PROVES).
+	NoEmail bool
 }
 
 // Method is one way to prove control.
@@ -107,4 +110,5 @@ type Evidence struct {
 	Control *dns.Answer   // the same question for a random sibling name
 	Fetches []*web.Fetch
 	Decoys  []*web.Fetch // the same fetch for a random file name
+	Grounds []Ground     // what was on record, for methods where nothing is placed
 }

@@ -72,7 +72,7 @@ func word(m zonehold.Method) string { return strings.ReplaceAll(string(m), "_", 
 
 func methodWords() string {
 	var names []string
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		names = append(names, word(m.Name()))
 	}
 	return strings.Join(names, ", ")
@@ -161,7 +161,7 @@ func verdict(outcome zonehold.Outcome, p *problem.Problem) error {
 
 func challengesOf(kit *verify.Kit, claim verify.Claim, only verify.Method) []zonehold.Challenge {
 	var out []zonehold.Challenge
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		if only == nil || m.Name() == only.Name() {
 			out = append(out, m.Challenge(kit, claim))
 		}

@@ -68,7 +68,7 @@ func TestChild(t *testing.T) {
 		Dialer: dialer, Resolver: r, RootCAs: pool, Ports: []uint16{o.Ports.HTTP, o.Ports.HTTPS}, Timeout: 5 * time.Second})}
 	claim := verify.Claim{Hostname: zonehold.Hostname(o.Host), Tokens: zonehold.Tokens{TXT: o.Token, CNAME: o.Token, File: o.Token, Meta: o.Token}}
 	v := verdict{map[zonehold.Method]zonehold.Outcome{}, map[zonehold.Method]uint64{}}
-	for _, m := range verify.Methods() {
+	for _, m := range verify.Placed() {
 		v.Grown[m.Name()] = peak(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()

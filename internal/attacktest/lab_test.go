@@ -200,7 +200,7 @@ func uncleanJSON(doc []byte, limit int) string {
 func everywhere(t *testing.T, only func(zonehold.Challenge) bool, fn func(c *check)) {
 	t.Helper()
 	for _, profile := range zonehold.ProfileNames() {
-		for _, m := range verify.Methods() {
+		for _, m := range verify.Placed() {
 			probe := &check{m: m}
 			probe.claim = fresh(t, "www.example.com", profile)
 			probe.ch = m.Challenge(nil, probe.claim)

@@ -358,7 +358,7 @@ func TestT30SharedSuffixes(t *testing.T) {
 	l := newLab(t)
 	l.Net.Zone("github.io")
 	for _, profile := range zonehold.ProfileNames() {
-		for _, m := range verify.Methods() {
+		for _, m := range verify.Placed() {
 			c := fresh(t, "attacker.github.io", profile)
 			l.Place(m, c)
 			r := l.run(l.Kit, m, c)
