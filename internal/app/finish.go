@@ -35,68 +35,71 @@ type finish struct {
 // that has changed or is gone makes the attempt canceled and changes nothing
 // else (threat T44).
 func (a *App) commitFinishes(ctx context.Context, finishes []*finish) error {
-	return a.store.InTx(ctx, func(tx *store.Tx) error {
-		rivals, err := a.rivals(ctx, tx, finishes)
-		if err != nil {
-			return err
+	return a.store.InTx(ctx, func(tx *store.Tx) error { return a.finishIn(ctx, tx, finishes) })
+}
+
+// finishIn does so inside a transaction that has locked no domain yet.
+func (a *App) finishIn(ctx context.Context, tx *store.Tx, finishes []*finish) error {
+	rivals, err := a.rivals(ctx, tx, finishes)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, len(finishes))
+	for i, f := range finishes {
+		ids[i] = f.attempt.DomainID
+	}
+	domains, err := tx.LockDomains(ctx, ids)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	ends := make([]store.Finish, len(finishes))
+	for i, f := range finishes {
+		f.applied, f.events = false, 0
+		f.method, f.outcome = f.report.Method, f.report.Outcome
+		ends[i] = store.Finish{Ref: f.attempt.Ref(), State: zonehold.AttemptCanceled, Method: f.attempt.Requested, FinishedAt: now}
+		if f.current(domains[f.attempt.DomainID]) {
+			ends[i] = f.end(domains[f.attempt.DomainID], rivals, now)
 		}
-		ids := make([]string, len(finishes))
-		for i, f := range finishes {
-			ids[i] = f.attempt.DomainID
+	}
+	ended, err := tx.Finish(ctx, ends)
+	if err != nil {
+		return err
+	}
+	var (
+		changed  []*store.Domain
+		events   []*zonehold.Event
+		evidence = map[string]store.Packed{}
+		jobs     []int64
+	)
+	for i, f := range finishes {
+		if !ended[f.attempt.ID] {
+			continue
 		}
-		domains, err := tx.LockDomains(ctx, ids)
-		if err != nil {
-			return err
+		if f.attempt.JobID != 0 {
+			jobs = append(jobs, f.attempt.JobID)
 		}
-		now := time.Now().UTC().Truncate(time.Microsecond)
-		ends := make([]store.Finish, len(finishes))
-		for i, f := range finishes {
-			f.applied, f.events = false, 0
-			f.method, f.outcome = f.report.Method, f.report.Outcome
-			ends[i] = store.Finish{Ref: f.attempt.Ref(), State: zonehold.AttemptCanceled, Method: f.attempt.Requested, FinishedAt: now}
-			if f.current(domains[f.attempt.DomainID]) {
-				ends[i] = f.end(domains[f.attempt.DomainID], rivals, now)
-			}
+		if ends[i].State != zonehold.AttemptDone {
+			continue
 		}
-		ended, err := tx.Finish(ctx, ends)
-		if err != nil {
-			return err
-		}
-		var (
-			changed  []*store.Domain
-			events   []*zonehold.Event
-			evidence = map[string]store.Packed{}
-			jobs     []int64
-		)
-		for i, f := range finishes {
-			if !ended[f.attempt.ID] {
-				continue
-			}
-			if f.attempt.JobID != 0 {
-				jobs = append(jobs, f.attempt.JobID)
-			}
-			if ends[i].State != zonehold.AttemptDone {
-				continue
-			}
-			d := domains[f.attempt.DomainID]
-			f.applied = true
-			own := a.apply(d, f, ends[i], now)
-			f.events = len(own)
-			events = append(events, own...)
-			changed = append(changed, d)
-			evidence[f.attempt.ID] = f.evidence
-		}
-		if err := tx.UpdateVerdicts(ctx, changed); err != nil {
-			return err
-		}
-		if err := tx.InsertEvidence(ctx, evidence); err != nil {
-			return err
-		}
-		if err := a.jobs.Delete(ctx, tx, jobs); err != nil {
-			return err
-		}
-		return tx.AppendEvents(ctx, events)
-	})
+		d := domains[f.attempt.DomainID]
+		f.applied = true
+		own := a.apply(d, f, ends[i], now)
+		f.events = len(own)
+		events = append(events, own...)
+		changed = append(changed, d)
+		evidence[f.attempt.ID] = f.evidence
+	}
+	if err := tx.UpdateVerdicts(ctx, changed); err != nil {
+		return err
+	}
+	if err := tx.InsertEvidence(ctx, evidence); err != nil {
+		return err
+	}
+	if err := a.jobs.Delete(ctx, tx, jobs); err != nil {
+		return err
+	}
+	return tx.AppendEvents(ctx, events)
 }
 
 // current reports whether the result is about the claim as it is now.
