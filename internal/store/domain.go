@@ -24,7 +24,7 @@ type Domain struct {
 
 const domainColumns = `domains.id, domains.account_id, domains.hostname, domains.scheme, domains.port,
 	domains.profile, domains.tokens, domains.generation, domains.version, domains.state, domains.state_since,
-	domains.verified_at, domains.method, domains.assurance, domains.covers, domains.next_check_at,
+	domains.verified_at, domains.method, domains.assurance, domains.covers, domains.proof_source, domains.next_check_at,
 	domains.grace_ends_at, domains.last_attempt_id, domains.discovery_enabled, domains.tags, domains.problem,
 	domains.dns_host, domains.basic_user, domains.basic_password, domains.created_at, domains.updated_at,
 	domains.deleted_at`
@@ -36,7 +36,7 @@ func scanDomain(row scanner) (*Domain, error) {
 		since, verified, next, grace, created, updated, deleted, discovery, port int64
 	)
 	err := row.Scan(&d.ID, &d.AccountID, &d.Hostname, &d.Scheme, &port, &d.Profile, &tokens, &d.Generation,
-		&d.Version, &d.State, &since, &verified, &d.Method, &d.Assurance, &d.Covers, &next, &grace,
+		&d.Version, &d.State, &since, &verified, &d.Method, &d.Assurance, &d.Covers, &d.ProofSource, &next, &grace,
 		&d.LastAttemptID, &discovery, &tags, &cause, &host, &d.BasicUser, &d.sealedPassword, &created, &updated,
 		&deleted)
 	if err != nil {
@@ -210,8 +210,8 @@ func (tx *Tx) CountDomains(ctx context.Context, accountID string) (n int, err er
 
 // InsertDomain adds a domain and its tokens. ErrExists: the account has it.
 func (tx *Tx) InsertDomain(ctx context.Context, d *Domain) error {
-	args := append([]any{d.ID, d.AccountID, string(d.Hostname), micros(d.CreatedAt)}, d.mutable()...)
-	_, err := tx.q.ExecContext(ctx, `INSERT INTO domains (id, account_id, hostname, created_at,
+	args := append([]any{d.ID, d.AccountID, string(d.Hostname), reversed(d.Hostname), micros(d.CreatedAt)}, d.mutable()...)
+	_, err := tx.q.ExecContext(ctx, `INSERT INTO domains (id, account_id, hostname, hostname_reversed, created_at,
 		`+strings.Join(mutableColumns, ", ")+`) VALUES `+list(1, len(args)), args...)
 	if taken(err) {
 		return ErrExists
@@ -224,7 +224,7 @@ func (tx *Tx) InsertDomain(ctx context.Context, d *Domain) error {
 
 var mutableColumns = []string{
 	"scheme", "port", "profile", "tokens", "generation", "version", "state", "state_since", "verified_at",
-	"method", "assurance", "covers", "next_check_at", "grace_ends_at", "last_attempt_id", "discovery_enabled",
+	"method", "assurance", "covers", "proof_source", "next_check_at", "grace_ends_at", "last_attempt_id", "discovery_enabled",
 	"tags", "problem", "dns_host", "basic_user", "basic_password", "updated_at", "deleted_at",
 }
 
@@ -242,7 +242,7 @@ func (d *Domain) mutable() []any {
 	}
 	return []any{d.Scheme, int64(d.Port), string(d.Profile), toJSON(d.Tokens), d.Generation, d.Version,
 		string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method), string(d.Assurance),
-		string(d.Covers), micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID, flag(d.DiscoveryEnabled),
+		string(d.Covers), d.ProofSource, micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID, flag(d.DiscoveryEnabled),
 		toJSON(tags), Text(cause), Text(string(d.DNSHost)), Text(d.BasicUser), d.sealedPassword,
 		micros(d.UpdatedAt), micros(d.DeletedAt)}
 }
@@ -276,16 +276,16 @@ func (tx *Tx) UpdateVerdicts(ctx context.Context, domains []*Domain) error {
 			cause = Text(toJSON(d.Problem))
 		}
 		rows[i] = []any{d.ID, string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method),
-			string(d.Assurance), string(d.Covers), micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID,
+			string(d.Assurance), string(d.Covers), d.ProofSource, micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID,
 			cause, Text(string(d.DNSHost)), micros(d.UpdatedAt)}
 	}
 	return doing("storing verdicts", updateVerdicts.exec(ctx, tx.s, tx.q, rows))
 }
 
-var updateVerdicts = bulk{types: "ttiitttiittti", text: `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance,
-		v_covers, v_next, v_grace, v_last, v_problem, v_host, v_updated) AS ({rows})
+var updateVerdicts = bulk{types: "ttiittttiittti", text: `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance,
+		v_covers, v_source, v_next, v_grace, v_last, v_problem, v_host, v_updated) AS ({rows})
 	UPDATE domains SET version = version + 1, state = v_state, state_since = v_since, verified_at = v_verified,
-		method = v_method, assurance = v_assurance, covers = v_covers, next_check_at = v_next,
+		method = v_method, assurance = v_assurance, covers = v_covers, proof_source = v_source, next_check_at = v_next,
 		grace_ends_at = v_grace, last_attempt_id = v_last, problem = v_problem, dns_host = v_host,
 		updated_at = v_updated
 	FROM v WHERE id = v_id`}

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/zonehold/zonehold"
+)
+
+// Grounds says what there is in an account that a proof without anything
+// placed may rest on. Most accounts have nothing, and then need no further
+// question.
+type Grounds struct {
+	Account    zonehold.Account
+	Proved     bool // a domain proved by itself
+	Delegated  bool // a delegation to the account, ended ones too
+	Policies   bool // a policy for the account or for all, ended ones too
+	Mailboxes  bool
+	Connection bool
+}
+
+// Grounds reads what there is in an account, or ErrNotFound.
+func (s *Store) Grounds(ctx context.Context, accountID string) (g Grounds, err error) {
+	var confirmed, proved, delegated, policies, mailboxes, connection int64
+	err = s.r.QueryRowContext(ctx, "SELECT "+accountColumns+`,
+		CASE WHEN EXISTS (SELECT 1 FROM domains WHERE account_id = accounts.id AND deleted_at = 0
+			AND state IN ('verified', 'at_risk')) THEN 1 ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM delegations WHERE to_account = accounts.id) THEN 1 ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM policies WHERE account_id = '' OR account_id = accounts.id) THEN 1 ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM mailboxes WHERE account_id = accounts.id) THEN 1 ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM connections WHERE account_id = accounts.id) THEN 1 ELSE 0 END
+		FROM accounts WHERE id = $1`, accountID).Scan(&g.Account.ID, &g.Account.Number, &g.Account.Name, &g.Account.Email,
+		&confirmed, &proved, &delegated, &policies, &mailboxes, &connection)
+	g.Account.EmailConfirmed = confirmed != 0
+	g.Proved, g.Delegated, g.Policies = proved != 0, delegated != 0, policies != 0
+	g.Mailboxes, g.Connection = mailboxes != 0, connection != 0
+	return g, missing("reading what an account has", err)
+}
+
+// VerifiedAmong lists the account's domains of the given names whose proof
+// stands.
+func (s *Store) VerifiedAmong(ctx context.Context, accountID string, names []zonehold.Hostname) ([]*Domain, error) {
+	rows := make([][]any, len(names))
+	for i, name := range names {
+		rows[i] = []any{accountID, string(name)}
+	}
+	find := bulk{types: "tt", text: "WITH v (v_account, v_name) AS ({rows}) SELECT " + domainColumns + ` FROM v JOIN domains
+		ON account_id = v_account AND hostname = v_name
+		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk') ORDER BY length(hostname) DESC, verified_at, id LIMIT 50`}
+	found, err := queryBulk(ctx, s, s.r, find, rows, scanDomain)
+	return found, doing("reading proved domains", err)
+}
+
+// SameLabel lists other names of the account whose registrable domain has the
+// same first label, "example" of example.com; at most limit.
+func (s *Store) SameLabel(ctx context.Context, accountID string, name zonehold.Hostname, label string, limit int) ([]zonehold.Hostname, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT DISTINCT hostname FROM domains WHERE account_id = $1 AND deleted_at = 0
+		AND hostname <> $2 AND (hostname LIKE $3 OR hostname LIKE $4) ORDER BY hostname LIMIT $5`,
+		accountID, string(name), label+".%", "%."+label+".%", limit)
+	out, err := collect(rows, err, func(row scanner) (h zonehold.Hostname, err error) {
+		err = row.Scan(&h)
+		return h, err
+	})
+	return out, doing("reading names alike", err)
+}
+
+// Source is what a proof rests on.
+type Source struct {
+	ID        string // of a domain, policy, delegation or connection; or a mail address
+	AccountID string // only claims of this account; "": of any
+}
+
+// RestingOn finds the live, proved domains whose proof rests on one of the
+// sources, by id, with their source.
+func (tx *Tx) RestingOn(ctx context.Context, sources []Source) (map[string]string, error) {
+	rows := make([][]any, len(sources))
+	for i, src := range sources {
+		rows[i] = []any{Text(src.ID), src.AccountID}
+	}
+	find := bulk{types: "tt", text: `WITH v (v_source, v_account) AS ({rows}) SELECT domains.id, proof_source
+		FROM v JOIN domains ON proof_source = v_source WHERE deleted_at = 0 AND proof_source <> ''
+			AND state IN ('verified', 'at_risk') AND (v_account = '' OR v_account = account_id)`}
+	type pair struct{ id, source string }
+	found, err := queryBulk(ctx, tx.s, tx.q, find, rows, func(row scanner) (p pair, err error) {
+		err = row.Scan(&p.id, &p.source)
+		return p, err
+	})
+	out := make(map[string]string, len(found))
+	for _, p := range found {
+		out[p.id] = p.source
+	}
+	return out, doing("reading what rests on a proof", err)
+}
+
+// Reach says which claims a Look is about.
+type Reach string
+
+const (
+	ReachAll   Reach = "all"   // every claim
+	ReachName  Reach = "name"  // those on exactly that name
+	ReachBelow Reach = "below" // those below that name
+	ReachLabel Reach = "label" // those below the label of their own account below that name
+	ReachProof Reach = "proof" // those whose proof rests on what Name holds: these are checked again although proved
+)
+
+// Look asks for claims to be looked at again.
+type Look struct {
+	ID        string // "": not stored yet
+	AccountID string // "": of any account
+	Name      string
+	Reach     Reach
+	After     string // domain id to continue after
+}
+
+// condition is a part of SQL, with the parameters from $1 on.
+func (l Look) condition() (where string, args []any) {
+	where, args = "deleted_at = 0 AND domains.id > $1", []any{l.After}
+	add := func(condition string, more ...any) {
+		n := make([]any, len(more))
+		for i, v := range more {
+			args = append(args, v)
+			n[i] = len(args)
+		}
+		where += fmt.Sprintf(" AND "+condition, n...)
+	}
+	switch l.Reach {
+	case ReachName:
+		add("hostname = $%d", l.Name)
+	case ReachProof:
+		add("proof_source = $%d AND proof_source <> ''", Text(l.Name))
+	case ReachBelow, ReachLabel:
+		from := reversed(zonehold.Hostname(l.Name)) + "."
+		add("hostname_reversed > $%d AND hostname_reversed < $%d", from, from[:len(from)-1]+"/") // "/" follows "."
+	}
+	if l.Reach == ReachLabel {
+		add(`EXISTS (SELECT 1 FROM accounts WHERE accounts.id = domains.account_id AND
+			(hostname = lower(accounts.name) || CAST($%d AS TEXT) OR hostname LIKE '%%.' || lower(accounts.name) || CAST($%d AS TEXT)))`,
+			"."+l.Name, "."+l.Name)
+	}
+	if l.AccountID != "" {
+		add("account_id = $%d", l.AccountID)
+	}
+	return where, args
+}
+
+// MarkDue makes one batch of the claims due that were never proved or have
+// lapsed (with ReachProof all of them), and counts the versions of the others
+// up, as what they owe to others changed. More tells where to go on; nil: all
+// done. Rows that another transaction holds are left for then, so it waits for
+// nobody. Call it after the transaction's other writes to domains.
+func (tx *Tx) MarkDue(ctx context.Context, l Look, now time.Time, limit int) (more *Look, err error) {
+	where, args := l.condition()
+	query := func(suffix string) ([]string, error) {
+		rows, err := tx.q.QueryContext(ctx, "SELECT id FROM domains WHERE "+where+
+			fmt.Sprintf(" ORDER BY id LIMIT $%d", len(args)+1)+suffix, append(args, limit)...)
+		return collect(rows, err, scanText)
+	}
+	ids, err := query("")
+	if err != nil || len(ids) == 0 {
+		return nil, doing("looking for claims", err)
+	}
+	free := ids
+	if tx.s.forUpdate != "" {
+		rows := column1(ids)
+		lock := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT id FROM domains WHERE id IN (SELECT v_id FROM v)" +
+			" ORDER BY id" + tx.s.forUpdate + " SKIP LOCKED"}
+		if free, err = queryBulk(ctx, tx.s, tx.q, lock, rows, scanText); err != nil {
+			return nil, fmt.Errorf("looking for claims: %w", err)
+		}
+	}
+	rows := column1(free)
+	states := "state IN ('pending', 'lapsed')"
+	if l.Reach == ReachProof {
+		states = "state <> ''"
+	}
+	for i := range rows {
+		rows[i] = append(rows[i], micros(now))
+	}
+	mark := bulk{types: "ti", text: `WITH v (v_id, v_at) AS ({rows}) UPDATE domains SET version = version + 1,
+		next_check_at = CASE WHEN ` + states + ` THEN v_at ELSE next_check_at END,
+		updated_at = CASE WHEN ` + states + ` THEN v_at ELSE updated_at END FROM v WHERE id = v_id`}
+	if err := mark.exec(ctx, tx.s, tx.q, rows); err != nil {
+		return nil, fmt.Errorf("making claims due: %w", err)
+	}
+	next := l
+	switch {
+	case len(free) < len(ids):
+		locked := map[string]bool{}
+		for _, id := range free {
+			locked[id] = true
+		}
+		for _, id := range ids {
+			if !locked[id] {
+				break
+			}
+			next.After = id
+		}
+	case len(ids) == limit:
+		next.After = ids[len(ids)-1]
+	default:
+		return nil, nil
+	}
+	return &next, nil
+}
+
+// InsertLook keeps a look for later.
+func (tx *Tx) InsertLook(ctx context.Context, l Look) error {
+	_, err := tx.q.ExecContext(ctx, "INSERT INTO looks (id, account_id, hostname, reach, after_id) VALUES ($1, $2, $3, $4, $5)",
+		zonehold.NewID("look"), l.AccountID, Text(l.Name), string(l.Reach), l.After)
+	return doing("keeping a look", err)
+}
+
+// TakeLook removes the oldest look and returns it; nil: there is none, or
+// others have them.
+func (tx *Tx) TakeLook(ctx context.Context) (*Look, error) {
+	lock := tx.s.forUpdate
+	if lock != "" {
+		lock = " FOR UPDATE SKIP LOCKED"
+	}
+	rows, err := tx.q.QueryContext(ctx, "DELETE FROM looks WHERE id IN (SELECT id FROM looks ORDER BY id LIMIT 1"+lock+
+		") RETURNING id, account_id, hostname, reach, after_id")
+	found, err := collect(rows, err, func(row scanner) (*Look, error) {
+		var l Look
+		err := row.Scan(&l.ID, &l.AccountID, &l.Name, &l.Reach, &l.After)
+		return &l, err
+	})
+	if err != nil || len(found) == 0 {
+		return nil, doing("taking a look", err)
+	}
+	return found[0], nil
+}
+
+// HasLook reports whether any look is kept.
+func (s *Store) HasLook(ctx context.Context) (bool, error) {
+	var n int64
+	err := s.r.QueryRowContext(ctx, "SELECT CASE WHEN EXISTS (SELECT 1 FROM looks) THEN 1 ELSE 0 END").Scan(&n)
+	return n != 0, doing("reading looks", err)
+}
+
+// reversed is a name with its characters in reverse order.
+func reversed(name zonehold.Hostname) string {
+	out := []byte(name)
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return string(out)
+}
