@@ -28,6 +28,7 @@ type Domain struct {
 	Assurance       *string    `json:"assurance" doc:"what the proof is worth: dns, registrar, host, mailbox or operator"`
 	Covers          *string    `json:"covers" doc:"how far the proof reaches: subtree or host"`
 	CoveredBy       *string    `json:"covered_by" doc:"id of the domain whose proof covers this one"`
+	ProofSource     *string    `json:"proof_source" doc:"what a proof rests on for which nothing was placed: the id of a domain, delegation, policy or connection, or a mail address"`
 	NextCheckAt     *time.Time `json:"next_check_at"`
 	GraceEndsAt     *time.Time `json:"grace_ends_at" doc:"when an at_risk domain lapses"`
 	DNSHost         *DNSHost   `json:"dns_host" doc:"who serves the zone, where known"`

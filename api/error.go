@@ -13,7 +13,7 @@ type Error struct {
 	Errors    []FieldError `json:"errors" doc:"what is wrong field by field"`
 	Fixes     []string     `json:"fixes"`
 
-	Problem *Problem `json:"problem,omitempty" doc:"of a hostname that cannot be claimed"`
+	Problem *Problem `json:"problem,omitempty" doc:"of what is refused, such as a hostname that cannot be claimed: the cause"`
 	Attempt *Attempt `json:"attempt,omitempty" doc:"of the code check_running: the check under way"`
 	Scope   string   `json:"scope,omitempty" doc:"of the code scope_missing: the scope that the token needs"`
 	Limit   int      `json:"limit,omitempty" doc:"of the code domain_limit: domains that the account may have"`

@@ -62,27 +62,13 @@ func (c *Client) Domains(ctx context.Context, q DomainQuery) (*api.Page[api.Doma
 
 // AllDomains walks over the pages of a query. It stops after the first error.
 func (c *Client) AllDomains(ctx context.Context, q DomainQuery) iter.Seq2[api.Domain, error] {
-	return func(yield func(api.Domain, error) bool) {
-		if q.Limit == 0 {
-			q.Limit = 500
-		}
-		for {
-			page, err := c.Domains(ctx, q)
-			if err != nil {
-				yield(api.Domain{}, err)
-				return
-			}
-			for _, d := range page.Items {
-				if !yield(d, nil) {
-					return
-				}
-			}
-			if page.NextCursor == nil || *page.NextCursor == q.Cursor {
-				return
-			}
-			q.Cursor = *page.NextCursor
-		}
+	if q.Limit == 0 {
+		q.Limit = 500
 	}
+	return pages(q.Cursor, func(cursor string) (*api.Page[api.Domain], error) {
+		q.Cursor = cursor
+		return c.Domains(ctx, q)
+	})
 }
 
 // UpdateDomain changes the fields that are set.

@@ -85,6 +85,44 @@ func TestRequests(t *testing.T) {
 		{"tokens", func(c *Client) error { _, err := c.Tokens(ctx); return err }, `{}`, `GET /v1/tokens Bearer zhp_x`},
 		{"create token", func(c *Client) error { _, err := c.CreateToken(ctx, api.CreateToken{Name: "ci"}); return err }, `{}`, `POST /v1/tokens Bearer zhp_x application/json {"name":"ci"}`},
 		{"revoke token", func(c *Client) error { return c.RevokeToken(ctx, "tok_1") }, ``, `DELETE /v1/tokens/tok_1 Bearer zhp_x`},
+		{"create policy", func(c *Client) error {
+			_, err := c.CreatePolicy(ctx, api.CreatePolicy{Method: "whitelist", Pattern: "*.example.com", By: "carol", Reason: "r"})
+			return err
+		}, `{}`, `POST /v1/policies Bearer zhp_x application/json {"method":"whitelist","pattern":"*.example.com","by":"carol","reason":"r"}`},
+		{"policies", func(c *Client) error {
+			_, err := c.Policies(ctx, PolicyQuery{Method: "pdd", Domain: "a.example", All: true, Limit: 3, Cursor: "x"})
+			return err
+		}, `{}`, `GET /v1/policies?all=true&cursor=x&domain=a.example&limit=3&method=pdd Bearer zhp_x`},
+		{"policy", func(c *Client) error { _, err := c.Policy(ctx, "pol_1"); return err }, `{}`, `GET /v1/policies/pol_1 Bearer zhp_x`},
+		{"revoke policy", func(c *Client) error {
+			p, err := c.RevokePolicy(ctx, "pol_1", "carol", "a b")
+			if err == nil && (p.Lapsed != 2 || p.ID != "pol_1") {
+				err = fmt.Errorf("%+v", p)
+			}
+			return err
+		}, `{"id":"pol_1","lapsed":2}`, `DELETE /v1/policies/pol_1?by=carol&reason=a+b Bearer zhp_x`},
+		{"delegate", func(c *Client) error {
+			_, err := c.Delegate(ctx, api.CreateDelegation{Domain: "a.example", Account: "agency"})
+			return err
+		}, `{}`, `POST /v1/delegations Bearer zhp_x application/json {"domain":"a.example","account":"agency"}`},
+		{"delegations", func(c *Client) error {
+			_, err := c.Delegations(ctx, DelegationQuery{Domain: "a.example", Direction: "given"})
+			return err
+		}, `{}`, `GET /v1/delegations?direction=given&domain=a.example Bearer zhp_x`},
+		{"revoke delegation", func(c *Client) error { _, err := c.RevokeDelegation(ctx, "del_1", "r"); return err }, `{}`, `DELETE /v1/delegations/del_1?reason=r Bearer zhp_x`},
+		{"connect", func(c *Client) error {
+			_, err := c.Connect(ctx, api.CreateConnection{Provider: "cloudflare", Credentials: map[string]string{"api_token": "t"}})
+			return err
+		}, `{}`, `POST /v1/connections Bearer zhp_x application/json {"provider":"cloudflare","credentials":{"api_token":"t"}}`},
+		{"connections", func(c *Client) error { _, err := c.Connections(ctx); return err }, `{}`, `GET /v1/connections Bearer zhp_x`},
+		{"test connection", func(c *Client) error { _, err := c.TestConnection(ctx, "con_1"); return err }, `{}`, `POST /v1/connections/con_1/test Bearer zhp_x`},
+		{"disconnect", func(c *Client) error { return c.Disconnect(ctx, "con_1", true) }, ``, `DELETE /v1/connections/con_1?force=true Bearer zhp_x`},
+		{"mailboxes", func(c *Client) error { _, err := c.Mailboxes(ctx); return err }, `{}`, `GET /v1/mailboxes Bearer zhp_x`},
+		{"add mailbox", func(c *Client) error { _, err := c.AddMailbox(ctx, "a@b.example"); return err }, `{}`, `POST /v1/mailboxes Bearer zhp_x application/json {"address":"a@b.example"}`},
+		{"confirm mailbox", func(c *Client) error { _, err := c.ConfirmMailbox(ctx, "a/b+c@b.example", "123"); return err }, `{}`, `POST /v1/mailboxes/a%2Fb+c@b.example/confirm Bearer zhp_x application/json {"code":"123"}`},
+		{"remove mailbox", func(c *Client) error { return c.RemoveMailbox(ctx, "a@b.example", false) }, ``, `DELETE /v1/mailboxes/a@b.example Bearer zhp_x`},
+		{"mail code", func(c *Client) error { _, err := c.SendMailCode(ctx, "a.example", "admin"); return err }, `{}`, `POST /v1/domains/a.example/mail-code Bearer zhp_x application/json {"mailbox":"admin"}`},
+		{"confirm mail code", func(c *Client) error { _, err := c.ConfirmMailCode(ctx, "a.example", "123"); return err }, `{}`, `POST /v1/domains/a.example/mail-code/confirm Bearer zhp_x application/json {"code":"123"}`},
 		{"events", func(c *Client) error { _, err := c.Events(ctx, "evt_1", 3); return err }, `{}`, `GET /v1/events?after=evt_1&limit=3 Bearer zhp_x`},
 	}
 	for _, tt := range tests {

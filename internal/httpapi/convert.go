@@ -50,7 +50,7 @@ func toDomain(d *app.Domain) api.Domain {
 		Scheme: text(d.Scheme), Port: number(d.Port), Profile: string(d.Profile),
 		State: string(d.State), StateSince: d.StateSince.UTC(), Turn: string(d.Turn),
 		Verified: d.State.Verified(), VerifiedAt: when(d.VerifiedAt), Method: text(d.Method),
-		Assurance: text(d.Assurance), Covers: text(d.Covers), CoveredBy: text(d.CoveredBy),
+		Assurance: text(d.Assurance), Covers: text(d.Covers), CoveredBy: text(d.CoveredBy), ProofSource: text(d.ProofSource),
 		NextCheckAt: when(d.NextCheckAt), GraceEndsAt: when(d.GraceEndsAt),
 		Challenges: Challenges(d.Challenges), Problem: Problem(d.Problem),
 		LastAttemptID: text(d.LastAttemptID), DiscoveryEnabled: d.DiscoveryEnabled, Tags: list(d.Tags),

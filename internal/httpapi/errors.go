@@ -41,6 +41,7 @@ const (
 	codeInternal          code = "internal"
 	codeUnavailable       code = "unavailable"
 	codeHostnameRefused   code = "hostname_refused" // only if a refusal comes without its problem
+	codeRefused           code = "refused"          // likewise
 	retryAfterUnavailable      = 2 * time.Second
 )
 
@@ -71,6 +72,7 @@ var refusals = []struct {
 	{codeMediaType, 415, "The body is not declared as JSON", "Send Content-Type: application/json, in UTF-8 and without a content coding."},
 	{codeInvalid, 422, "The body is not acceptable", "The member errors points to every field at fault. Unknown fields are refused, as they are mostly slips of the pen."},
 	{codeHostnameRefused, 422, "This hostname cannot be claimed", "The reply carries the code of the cause instead, see the catalogue of problems."},
+	{codeRefused, 422, "This is refused", "The request is well formed, and the thing it asks for was looked at and refused. Mostly the reply carries the code of the cause instead, see the catalogue of problems."},
 	{codeKeyMismatch, 422, "The idempotency key was used for another request", "A key belongs to one method, path and body for 24 hours. Use a new key."},
 	{codeKeyUnsupported, 422, "This call takes no idempotency key", "Its reply holds a secret, which is kept nowhere, so it could not be repeated."},
 	{codeRateLimited, 429, "Too many requests", "Wait for the seconds in Retry-After. The RateLimit header says how much is left."},
@@ -166,12 +168,18 @@ func (s *server) explainApp(r *http.Request, ae *app.Error) (e *api.Error, after
 		e = badField(ae.Field, detail)
 	case app.KindRefused:
 		detail = ae.Message // whole sentences, which may begin with the name itself
-		e = fault(codeHostnameRefused, detail)
+		e = fault(codeRefused, detail)
+		field := ae.Field
+		if r.URL.Path == "/v1/domains" {
+			e, field = fault(codeHostnameRefused, detail), "hostname"
+		}
 		if p := ae.Problem; p != nil {
 			wire := Problem(p)
 			e.Code, e.Title, e.Type, e.Fixes, e.Problem = wire.Code, wire.Title, wire.DocsURL, wire.Fixes, wire
 		}
-		e.Errors = append(e.Errors, api.FieldError{Pointer: "#/hostname", Code: e.Code, Detail: detail})
+		if field != "" {
+			e.Errors = append(e.Errors, api.FieldError{Pointer: pointer(field), Code: e.Code, Detail: detail})
+		}
 	case app.KindNotFound:
 		e = fault(codeNotFound, detail)
 	case app.KindConflict:

@@ -112,7 +112,7 @@ func (a *tokens) Authenticate(_ context.Context, token string) (zonehold.Actor, 
 	}
 	scopes := map[string][]zonehold.Scope{
 		"all": {zonehold.ScopeAdmin}, "read": {zonehold.ScopeDomainsRead}, "write": {zonehold.ScopeDomainsWrite},
-		"check": {zonehold.ScopeChecksRun},
+		"check": {zonehold.ScopeChecksRun}, "operator": {zonehold.ScopeOperator},
 	}[token]
 	if scopes == nil || a.revoked[token] {
 		return zonehold.Actor{}, fmt.Errorf("%w: the token is not known", auth.ErrUnauthenticated)

@@ -12,6 +12,7 @@ import (
 // bench is a handler over a fake service.
 type bench struct {
 	svc    *service
+	grants *grants
 	tokens *tokens
 	keys   *kept
 	log    *bytes.Buffer
@@ -19,9 +20,9 @@ type bench struct {
 }
 
 func newBench() *bench {
-	b := &bench{svc: &service{}, tokens: &tokens{}, keys: &kept{}, log: &bytes.Buffer{}}
+	b := &bench{svc: &service{}, grants: &grants{}, tokens: &tokens{}, keys: &kept{}, log: &bytes.Buffer{}}
 	b.server = newServer(Config{
-		Service: b.svc, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
+		Service: b.svc, Grants: b.grants, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	return b

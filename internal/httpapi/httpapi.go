@@ -37,6 +37,7 @@ type Authenticator interface {
 // Config is what the handler needs. Service and Auth are required.
 type Config struct {
 	Service     app.Service
+	Grants      app.Grants // nil: the calls around it are not there
 	Auth        Authenticator
 	Idempotency app.Idempotency // nil: requests with an Idempotency-Key are refused
 	Version     string          // of the program
@@ -96,6 +97,12 @@ func (s *server) register() {
 	s.domainCalls(h)
 	s.attemptCalls(h)
 	s.problemCalls(h)
+	if s.Grants != nil {
+		s.delegationCalls(h)
+		s.connectionCalls(h)
+		s.mailboxCalls(h)
+		s.policyCalls(h)
+	}
 	s.eventCalls(h)
 	s.tokenCalls(h)
 	s.doc = h.OpenAPI()

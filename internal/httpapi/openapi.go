@@ -29,6 +29,10 @@ func humaConfig(version string) huma.Config {
 		{Name: "Domains", Description: "Claims on hostnames and their proofs"},
 		{Name: "Attempts", Description: "Checks of a proof"},
 		{Name: "Problems", Description: "Why a proof fails"},
+		{Name: "Delegations", Description: "Rights that accounts give to each other"},
+		{Name: "Connections", Description: "Accounts at DNS providers"},
+		{Name: "Mailboxes", Description: "Mail addresses, and codes mailed to the fixed mailboxes of a domain"},
+		{Name: "Policies", Description: "Acts of the operator that stand in for a proof"},
 		{Name: "Events", Description: "What happened"},
 		{Name: "Account", Description: "Tokens and the account itself"},
 	}
@@ -58,6 +62,9 @@ var nullable = []reflect.Type{
 var inputs = map[string]bool{
 	reflect.TypeFor[api.CreateDomain]().Name(): true, reflect.TypeFor[api.DomainPatch]().Name(): true,
 	reflect.TypeFor[api.StartAttempt]().Name(): true, reflect.TypeFor[api.CreateToken]().Name(): true,
+	reflect.TypeFor[api.CreatePolicy]().Name(): true, reflect.TypeFor[api.CreateDelegation]().Name(): true,
+	reflect.TypeFor[api.CreateConnection]().Name(): true, reflect.TypeFor[api.CreateMailbox]().Name(): true,
+	reflect.TypeFor[api.Code]().Name(): true, reflect.TypeFor[api.SendMailCode]().Name(): true,
 }
 
 // finish completes the document that huma made and renders it.

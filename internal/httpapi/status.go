@@ -64,16 +64,17 @@ func (s *server) stillPage(key pageKey) (page, bool) {
 func (s *server) readPage(ctx context.Context, actor zonehold.Actor, ref string) (page, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	defer cancel()
-	key := pageKey{actor.Account.ID, ref}
+	key, began := pageKey{actor.Account.ID, ref}, time.Now()
 	// Before the read: what is written meanwhile gives another stamp.
 	stamp, stamped := uint64(0), false
 	if s.Stamp != nil {
 		stamp, stamped = s.Stamp()
 	}
-	if old, ok := s.pages.get(key); ok && old.versioned && s.DomainVersion != nil {
+	// The version does not count what a domain owes to others, such as covered_by
+	// or the methods that apply: this process's writes show in the stamp, those
+	// of other processes count after a moment.
+	if old, ok := s.pages.get(key); ok && old.versioned && s.DomainVersion != nil && old.stamp == stamp && time.Since(old.read) < elsewhere {
 		if v, err := s.DomainVersion(ctx, actor.Account.ID, ref); err == nil && v == old.version {
-			old.stamp, old.stamped = stamp, stamped
-			s.pages.put(key, old)
 			return old, nil
 		}
 	}
@@ -83,7 +84,7 @@ func (s *server) readPage(ctx context.Context, actor zonehold.Actor, ref string)
 	}
 	body := encode(toDomain(d))
 	tag := versionTag(d.Version, body)
-	p := page{body: body, tag: tag, tagHeader: []string{tag}, version: d.Version, stamp: stamp, stamped: stamped}
+	p := page{body: body, tag: tag, tagHeader: []string{tag}, version: d.Version, read: began, stamp: stamp, stamped: stamped}
 	// A hostname may come to mean another claim, and a check may be canceled,
 	// without a version counting it.
 	p.versioned = s.DomainVersion != nil && ref == d.ID && d.Running == nil
@@ -92,6 +93,10 @@ func (s *server) readPage(ctx context.Context, actor zonehold.Actor, ref string)
 	}
 	return p, nil
 }
+
+// elsewhere is how long what other processes change in what a domain owes to
+// others may stay unseen.
+const elsewhere = time.Second
 
 type pageKey struct{ account, ref string }
 
@@ -102,7 +107,8 @@ type page struct {
 	tagHeader []string // shared, never changed
 
 	version   int64
-	versioned bool // holds while the version does
+	versioned bool      // holds while the version and the stamp do, and for a moment at most
+	read      time.Time // when the read began
 	stamp     uint64
 	stamped   bool // holds while the stamp does
 }

@@ -89,6 +89,7 @@ func fromHuma(status int, errs []error, known names) *api.Error {
 
 var (
 	missing  = regexp.MustCompile(`^` + strings.Replace(regexp.QuoteMeta(validation.MsgExpectedRequiredProperty), "%s", `(\w+)`, 1) + `$`)
+	members  = regexp.MustCompile(`^expected object with at (least|most) (\d+) properties$`)
 	oneOf    = regexp.MustCompile(`^expected value to be one of "(.*)"$`)
 	indexed  = regexp.MustCompile(`\[(\d+)\]`)
 	measured = regexp.MustCompile(`^expected (length|number|array length) ([<>]=?) (\d+)$`)
@@ -120,8 +121,13 @@ func fieldFault(d *huma.ErrorDetail, known names) api.FieldError {
 		name := missing.FindStringSubmatch(m)[1]
 		f.Code, f.Detail = "missing_field", "The field "+name+" is required."
 		f.Pointer = strings.TrimSuffix(f.Pointer, "/") + "/" + name
+	case m == validation.MsgExpectedRFC3339DateTime:
+		f.Detail = "Must be a time such as 2026-12-31T23:00:00Z."
 	case oneOf.MatchString(m):
 		f.Detail = "Must be one of " + oneOf.FindStringSubmatch(m)[1] + "."
+	case members.MatchString(m):
+		p := members.FindStringSubmatch(m)
+		f.Detail = "The number of members must be at " + p[1] + " " + p[2] + "."
 	case measured.MatchString(m):
 		p := measured.FindStringSubmatch(m)
 		subject := map[string]string{"length": "The length", "number": "The number", "array length": "The number of items"}[p[1]]

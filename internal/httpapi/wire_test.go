@@ -31,19 +31,15 @@ const (
 	read  = "Authorization: Bearer read"
 	write = "Authorization: Bearer write"
 	check = "Authorization: Bearer check"
+
+	operator = "Authorization: Bearer operator"
 )
 
 var long = strings.Repeat("a", 10_000)
 
 // wireCases are all shapes of the API: each has a golden file and is checked
 // against the OpenAPI document.
-var wireCases = []struct {
-	name    string
-	line    string
-	body    string
-	headers []string
-	setup   func(b *bench)
-}{
+var wireCases = append([]wireCase{
 	{"domain_create", "POST /v1/domains", `{"hostname":"пример.рф","scheme":"https","port":8443,"profile":"yandex"}`, []string{write}, func(b *bench) {
 		b.svc.create = func(in app.CreateDomain) (*app.Domain, bool, error) {
 			want := app.CreateDomain{Hostname: "пример.рф", Scheme: "https", Port: 8443, Profile: "yandex"}
@@ -282,6 +278,14 @@ var wireCases = []struct {
 		b.svc.domain = func(string) (*app.Domain, error) { panic("s3cret") }
 	}},
 	{"bad_key", "POST /v1/domains", `{"hostname":"example.com"}`, []string{write, `Idempotency-Key: "abc`}, nil},
+}, grantCases...)
+
+type wireCase struct {
+	name    string
+	line    string
+	body    string
+	headers []string
+	setup   func(b *bench)
 }
 
 func TestWire(t *testing.T) {
