@@ -142,7 +142,7 @@ Yandex.Webmaster dialect.`,
 				return usageError(strings.TrimPrefix(err.Error(), "invalid: "))
 			}
 			return c.withAccount(cmd, account, func(ctx context.Context, a *auth.Auth, acc zonehold.Account) error {
-				plain, row, err := a.Issue(ctx, acc.ID, name, parsed)
+				plain, row, err := a.Grant(ctx, acc.ID, name, parsed)
 				if err != nil {
 					return err
 				}
@@ -155,7 +155,7 @@ Yandex.Webmaster dialect.`,
 		},
 	}
 	create.Flags().StringVar(&name, "name", "cli", "what it is for")
-	create.Flags().StringArrayVar(&scopes, "scope", nil, "what it may do (repeat or separate by commas): domains:read, domains:write, checks:run, admin; default: all but admin")
+	create.Flags().StringArrayVar(&scopes, "scope", nil, "what it may do (repeat or separate by commas): domains:read, domains:write, checks:run, admin, operator; default: the first three")
 	list := &cobra.Command{
 		Use:   "list --account NAME",
 		Short: "List the tokens of an account (never the tokens themselves)",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -152,21 +153,39 @@ func (a *Auth) noteUse(id string, at time.Time) {
 // Create makes a token of the account and returns its text, which is shown
 // once and kept nowhere. No scopes means DefaultScopes.
 func (a *Auth) Create(ctx context.Context, accountID, name string, scopes []zonehold.Scope) (string, error) {
-	text, _, err := a.Issue(ctx, accountID, name, scopes)
+	text, _, err := a.Grant(ctx, accountID, name, scopes)
 	return text, err
 }
 
-// Issue is Create that also returns the stored row.
+// Issue makes a token for a request that came over the network. It never gives
+// zonehold.ScopeOperator, whoever asks: ErrInvalid.
 func (a *Auth) Issue(ctx context.Context, accountID, name string, scopes []zonehold.Scope) (string, Token, error) {
-	name, err := checkName(name)
+	scopes, err := parseAll(scopes) // an item may hold several
 	if err != nil {
 		return "", Token{}, err
 	}
+	if slices.Contains(scopes, zonehold.ScopeOperator) {
+		return "", Token{}, fmt.Errorf("%w: only the command line on the server's own data gives the scope %s", ErrInvalid, zonehold.ScopeOperator)
+	}
+	return a.Grant(ctx, accountID, name, scopes)
+}
+
+func parseAll(scopes []zonehold.Scope) ([]zonehold.Scope, error) {
 	words := make([]string, len(scopes))
 	for i, s := range scopes {
 		words[i] = string(s)
 	}
-	if scopes, err = ParseScopes(words...); err != nil {
+	return ParseScopes(words...)
+}
+
+// Grant is Create that also returns the stored row. It gives any scope, and is
+// for callers that hold the server's data in their hands.
+func (a *Auth) Grant(ctx context.Context, accountID, name string, scopes []zonehold.Scope) (string, Token, error) {
+	name, err := checkName(name)
+	if err != nil {
+		return "", Token{}, err
+	}
+	if scopes, err = parseAll(scopes); err != nil {
 		return "", Token{}, err
 	}
 	text := newToken()

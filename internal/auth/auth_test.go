@@ -192,6 +192,40 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
+// Who holds a token of a lesser kind cannot make one of the operator.
+func TestOperatorScope(t *testing.T) {
+	a, m, acc := setup(t)
+	before := len(m.tokens)
+	for _, scopes := range [][]zonehold.Scope{{zonehold.ScopeOperator}, {zonehold.ScopeAdmin, zonehold.ScopeOperator}, {"admin,operator"}, {"admin operator"}} {
+		if text, _, err := a.Issue(t.Context(), acc.ID, "x", scopes); !errors.Is(err, ErrInvalid) || text != "" {
+			t.Errorf("%q: %v", scopes, err)
+		}
+	}
+	if len(m.tokens) != before {
+		t.Errorf("%d tokens were stored", len(m.tokens)-before)
+	}
+	text, _, err := a.Grant(t.Context(), acc.ID, "x", []zonehold.Scope{zonehold.ScopeOperator})
+	if err != nil {
+		t.Fatal(err)
+	}
+	actor, err := a.Authenticate(t.Context(), text)
+	if err != nil || !actor.Allows(zonehold.ScopeOperator) || actor.Allows(zonehold.ScopeDomainsRead) {
+		t.Errorf("%+v, %v", actor, err)
+	}
+	text, _, err = a.Issue(t.Context(), acc.ID, "x", []zonehold.Scope{zonehold.ScopeAdmin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if actor, err := a.Authenticate(t.Context(), text); err != nil || actor.Allows(zonehold.ScopeOperator) {
+		t.Errorf("admin is taken for the operator: %+v, %v", actor, err)
+	}
+	for _, s := range DefaultScopes() {
+		if s == zonehold.ScopeOperator || s == zonehold.ScopeAdmin {
+			t.Errorf("%s is given without being asked for", s)
+		}
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, m, acc := setup(t)
