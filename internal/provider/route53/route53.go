@@ -98,32 +98,35 @@ func (s shape) fits(value string) bool {
 
 // Account is an account at AWS, seen through one access key. It is safe for
 // concurrent use.
-type Account struct{ api *route53.Client }
+type Account struct {
+	id, name string
+	api      *route53.Client
+}
 
-// Open takes the credentials of an account: access_key_id, secret_access_key
-// and, of a temporary key, session_token. They come from nowhere else. It
-// contacts nobody; see Account.Test.
+// Open makes an account, under an id and a name of ours, of its credentials:
+// access_key_id, secret_access_key and, of a temporary key, session_token.
+// They come from nowhere else. It contacts nobody; see Test.
 //
 // The error is zonehold.ErrProviderCredentials, wrapped with what is wrong
 // with the shape of a credential; it never repeats one.
-func (p *Provider) Open(creds map[string]string) (*Account, error) {
+func (p *Provider) Open(id, name string, creds map[string]string) (*Account, error) {
 	clean := make(map[string]string, len(creds))
-	for name, value := range creds {
-		shape, ok := shapes[name]
+	for key, value := range creds {
+		shape, ok := shapes[key]
 		value = strings.TrimSpace(value)
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("%w: they are %s, %s and, of a temporary key, %s", zonehold.ErrProviderCredentials, AccessKeyID, SecretAccessKey, SessionToken)
 		case value == "":
 		case !shape.fits(value):
-			return nil, fmt.Errorf("%w: %s does not look like one", zonehold.ErrProviderCredentials, name)
+			return nil, fmt.Errorf("%w: %s does not look like one", zonehold.ErrProviderCredentials, key)
 		default:
-			clean[name] = value
+			clean[key] = value
 		}
 	}
-	for _, name := range []string{AccessKeyID, SecretAccessKey} {
-		if clean[name] == "" {
-			return nil, fmt.Errorf("%w: %s is missing", zonehold.ErrProviderCredentials, name)
+	for _, key := range []string{AccessKeyID, SecretAccessKey} {
+		if clean[key] == "" {
+			return nil, fmt.Errorf("%w: %s is missing", zonehold.ErrProviderCredentials, key)
 		}
 	}
 	opts := route53.Options{
@@ -137,7 +140,7 @@ func (p *Provider) Open(creds map[string]string) (*Account, error) {
 	if p.cfg.Endpoint != "" {
 		opts.BaseEndpoint = aws.String(p.cfg.Endpoint)
 	}
-	return &Account{api: route53.New(opts)}, nil
+	return &Account{id: id, name: name, api: route53.New(opts)}, nil
 }
 
 // apiOnly lets nothing pass for an answer of the API that is not one: to the
@@ -168,20 +171,35 @@ func (c apiOnly) Do(req *http.Request) (*http.Response, error) {
 // Provider is what this is an account at.
 func (*Account) Provider() zonehold.Method { return zonehold.MethodAWSRoute53 }
 
-// Test asks whether the credentials are good for what Zones does: it lists
-// the first zone and looks at it. Errors are those of Zones.
-func (a *Account) Test(ctx context.Context) error {
+// ID is the one that Open was given.
+func (a *Account) ID() string { return a.id }
+
+// Name is the one that Open was given.
+func (a *Account) Name() string { return a.name }
+
+// Test asks whether credentials are good for what Account.Zones does: it lists
+// the first zone and looks at it. The hint is the end of the access key's id,
+// which is no secret. Errors are those of Open and Zones.
+func (p *Provider) Test(ctx context.Context, creds map[string]string) (hint string, err error) {
+	a, err := p.Open("", "", creds)
+	if err != nil {
+		return "", err
+	}
 	ctx, cancel := context.WithTimeout(ctx, total)
 	defer cancel()
 	out, err := a.api.ListHostedZones(ctx, &route53.ListHostedZonesInput{MaxItems: aws.Int32(1)})
 	if err != nil {
-		return explain("ListHostedZones", err)
+		return "", explain("ListHostedZones", err)
 	}
-	if len(out.HostedZones) == 0 {
-		return nil
+	for i := range out.HostedZones[:min(len(out.HostedZones), 1)] {
+		if z, ok := hosted(&out.HostedZones[i]); ok {
+			if _, _, err = a.delegationSet(ctx, z.ID); err != nil {
+				return "", err
+			}
+		}
 	}
-	_, _, err = a.delegationSet(ctx, aws.ToString(out.HostedZones[0].Id))
-	return err
+	id := strings.TrimSpace(creds[AccessKeyID])
+	return id[len(id)-least:], nil
 }
 
 // Zones lists the account's zones of exactly these names, private ones too;

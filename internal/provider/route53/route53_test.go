@@ -52,7 +52,7 @@ func fakeAWS(t testing.TB) (*testnet.Route53, *Provider) {
 
 func open(t testing.TB, p *Provider, id, secret string) *Account {
 	t.Helper()
-	a, err := p.Open(map[string]string{AccessKeyID: id, SecretAccessKey: secret})
+	a, err := p.Open("con_1", "Our AWS", map[string]string{AccessKeyID: id, SecretAccessKey: secret})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +71,8 @@ func TestZones(t *testing.T) {
 	server.AddZone(testnet.Route53Zone{Name: "example.com", Account: "somebody else"})
 
 	a := open(t, p, keyID, " "+secret+"\n")
-	if a.Provider() != zonehold.MethodAWSRoute53 {
-		t.Errorf("provider %s", a.Provider())
+	if a.Provider() != zonehold.MethodAWSRoute53 || a.ID() != "con_1" || a.Name() != "Our AWS" {
+		t.Errorf("provider %s, id %q, name %q", a.Provider(), a.ID(), a.Name())
 	}
 	got, err := a.Zones(t.Context(), []string{"www.example.com", "example.com"})
 	if err != nil {
@@ -192,12 +192,17 @@ func TestCredentials(t *testing.T) {
 		{"may not list", "AKIANOLIST", secret, "", "the access key is not allowed route53:ListHostedZones"},
 		{"may not look", "AKIANOGET", secret, "", "the access key is not allowed route53:GetHostedZone"},
 	} {
-		a, err := p.Open(map[string]string{AccessKeyID: tt.id, SecretAccessKey: tt.secret, SessionToken: tt.token})
+		creds := map[string]string{AccessKeyID: tt.id, SecretAccessKey: tt.secret, SessionToken: tt.token}
+		a, err := p.Open("con_1", "Our AWS", creds)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, zonesErr := a.Zones(t.Context(), []string{"example.com"})
-		for call, err := range map[string]error{"Test": a.Test(t.Context()), "Zones": zonesErr} {
+		hint, testErr := p.Test(t.Context(), creds)
+		if tt.want == "" && hint != tt.id[len(tt.id)-4:] || tt.want != "" && hint != "" {
+			t.Errorf("%s: hint %q", tt.name, hint)
+		}
+		for call, err := range map[string]error{"Test": testErr, "Zones": zonesErr} {
 			if tt.want == "" {
 				if err != nil {
 					t.Errorf("%s, %s: %v", tt.name, call, err)
@@ -245,7 +250,7 @@ func TestOpenRefuses(t *testing.T) {
 		{AccessKeyID: keyID, SecretAccessKey: secret, secret: "x"},
 		{"token": "x"},
 	} {
-		a, err := p.Open(creds)
+		a, err := p.Open("", "", creds)
 		if a != nil || !errors.Is(err, zonehold.ErrProviderCredentials) {
 			t.Errorf("%q: error %v", creds, err)
 			continue
@@ -284,7 +289,7 @@ func TestOutages(t *testing.T) {
 			if n := len(server.Calls()); n > attempts {
 				t.Errorf("%d requests", n)
 			}
-			if err := a.Test(t.Context()); !errors.Is(err, tt.want) {
+			if _, err := p.Test(t.Context(), map[string]string{AccessKeyID: keyID, SecretAccessKey: secret}); !errors.Is(err, tt.want) {
 				t.Errorf("Test: error %v", err)
 			}
 			// It was not remembered.
@@ -333,7 +338,7 @@ func TestUnreachable(t *testing.T) {
 		"http://169.254.169.254":       "the endpoint is at an address that may not be asked",
 		"http://route53.amazonaws.com": "the endpoint is at an address that may not be asked",
 	} {
-		err := open(t, New(Config{HTTP: p.cfg.HTTP, Endpoint: endpoint}), keyID, secret).Test(t.Context())
+		_, err := open(t, New(Config{HTTP: p.cfg.HTTP, Endpoint: endpoint}), keyID, secret).Zones(t.Context(), nil)
 		if !errors.Is(err, zonehold.ErrProviderUnavailable) || err.Error() != zonehold.ErrProviderUnavailable.Error()+": "+want {
 			t.Errorf("%s: error %v", endpoint, err)
 		}
