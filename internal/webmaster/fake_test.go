@@ -222,6 +222,13 @@ func failed(d *app.Domain, m zonehold.Method, o zonehold.Outcome, p *problem.Pro
 	return d
 }
 
+// revoke takes back what a proved claim rests on.
+func revoke(d *app.Domain, m zonehold.Method, p *problem.Problem) *app.Domain {
+	verified(d, m)
+	d.State, d.StateSince, d.Problem = zonehold.StateLapsed, testTime.Add(time.Hour), p
+	return d
+}
+
 // world is a handler over a fresh service.
 func world(t testing.TB, cfg Config) (*fakeService, http.Handler) {
 	t.Helper()

@@ -111,6 +111,14 @@ var (
 		Code: "meta_in_body", WhoActs: problem.Owner, Title: "The tag stands outside the head",
 		Found: `<meta name="yandex-verification"> in <body>`, Fixes: []string{"Move the tag between <head> and </head>."},
 	}
+	whoisProblem = problem.Problem{
+		Code: "whois_redacted", WhoActs: problem.Registrar, Title: "The registration hides its contacts",
+		Found: "RDAP of registry.example: REDACTED FOR PRIVACY", Fixes: []string{"Use another method, DNS TXT for example."},
+	}
+	givenProblem = problem.Problem{
+		Code: "delegation_cancelled", WhoActs: problem.Owner, Title: "The right that was given has ended",
+		Found: "It ended on 2026-05-04. Reason given: campaign over", Fixes: []string{"Ask the owner to give it again."},
+	}
 	ourProblem = problem.Problem{Code: "verifier_fault", WhoActs: problem.Us, Title: "We could not ask"}
 )
 
@@ -118,6 +126,7 @@ var (
 const (
 	exampleID = "http:example.com:80"
 	prefix    = "/v4/user/4242"
+	onHostV3  = "/v3/user/4242/hosts/" + exampleID
 	onHost    = prefix + "/hosts/" + exampleID
 )
 
@@ -202,7 +211,36 @@ var goldenCases = []goldenCase{
 		setup: withHost(func(d *app.Domain) {
 			failed(d, zonehold.MethodDNSTXT, zonehold.OutcomeInconclusive, &ourProblem)
 		})},
+	{name: "verification_delegated", verb: "GET", path: onHost + "/verification", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) { verified(d, zonehold.MethodDelegated) })},
+	{name: "verification_delegation_cancelled", verb: "GET", path: onHost + "/verification", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) { revoke(d, zonehold.MethodDelegated, &givenProblem) })},
+	{name: "verification_pdd", verb: "GET", path: onHost + "/verification", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) { verified(d, zonehold.MethodPDD) })},
+	{name: "verification_pdd_cancelled", verb: "GET", path: onHost + "/verification", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) { revoke(d, zonehold.MethodPDD, nil) })},
+	{name: "verification_auto", verb: "GET", path: onHost + "/verification", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) { verified(d, zonehold.MethodAuto) })},
+	{name: "verification_added", verb: "GET", path: onHost + "/verification", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) {
+			failed(d, zonehold.MethodExistingDomain, zonehold.OutcomeAbsent, &dnsProblem)
+			d.LastAttempt.Trigger = zonehold.TriggerCreate
+		})},
+	{name: "verification_whois_v3", verb: "GET", path: onHostV3 + "/verification/", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) {
+			failed(d, zonehold.MethodWHOIS, zonehold.OutcomeAbsent, &whoisProblem)
+			d.Challenges = append(d.Challenges, zonehold.Challenge{Method: zonehold.MethodWHOIS, Applicable: true})
+		})},
+	{name: "verification_whois_v4", verb: "GET", path: onHost + "/verification", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) {
+			verified(d, zonehold.MethodWHOIS)
+			d.Challenges = append(d.Challenges, zonehold.Challenge{Method: zonehold.MethodWHOIS, Applicable: true})
+		})},
 	// Row 7
+	{name: "verify_whois_v3", verb: "POST", path: onHostV3 + "/verification/?verification_type=WHOIS", wantStatus: 200,
+		setup: withHost(func(d *app.Domain) {
+			d.Challenges = append(d.Challenges, zonehold.Challenge{Method: zonehold.MethodWHOIS, Applicable: true})
+		})},
 	{name: "verify", verb: "POST", path: onHost + "/verification?verification_type=DNS", setup: withHost(nil), wantStatus: 200},
 	{name: "verify_verified", verb: "POST", path: onHost + "/verification?verification_type=META_TAG", wantStatus: 200,
 		setup: withHost(func(d *app.Domain) { verified(d, zonehold.MethodFile) })},
@@ -216,6 +254,14 @@ var goldenCases = []goldenCase{
 			{Account: zonehold.Account{Name: "vassily123"}, Domain: d.Domain, VerifiedAt: testTime},
 			{Account: zonehold.Account{Name: "o'hara & sons"}, Domain: other.Domain},
 			{Account: zonehold.Account{Name: "native"}, Domain: native.Domain, VerifiedAt: testTime},
+		}
+	}},
+	{name: "owners_several", verb: "GET", path: onHostV3 + "/owners/", wantStatus: 200, setup: func(s *fakeService) {
+		d := verified(s.add("http", "example.com", 80), zonehold.MethodDelegated)
+		s.owned = append(s.owned, app.Owner{Account: zonehold.Account{Name: "vassily123"}, Domain: d.Domain, VerifiedAt: testTime})
+		for i, m := range []zonehold.Method{zonehold.MethodWHOIS, zonehold.MethodDNSTXT, zonehold.MethodPDD, zonehold.MethodWhitelist, zonehold.MethodBackOffice, zonehold.MethodAWSRoute53} {
+			other := verified(s.add("http", "example.com", 80), m)
+			s.owned = append(s.owned, app.Owner{Account: zonehold.Account{Name: "owner by " + string(m)}, Domain: other.Domain, VerifiedAt: testTime.Add(time.Duration(i) * time.Hour)})
 		}
 	}},
 	// Row 9

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/internal/app"
+	"github.com/zonehold/zonehold/problem"
 )
 
 // uin is the verification code of a claim: one for all methods.
@@ -95,7 +96,8 @@ func (c *call) inapplicable(kind, reason string, d *app.Domain) string {
 
 // status words the state of a claim (contract section 5). A running check
 // comes first, then standing rights, then the last result. A scheduled
-// re-check of standing rights does not show: nobody waits for it.
+// re-check of standing rights does not show: nobody waits for it. Nor does a
+// look that nobody asked for and that found nothing: the site is as new.
 func (v version) status(d *app.Domain) verificationBody {
 	b := verificationBody{
 		UIN:                 uin(d.Domain),
@@ -114,7 +116,17 @@ func (v version) status(d *app.Domain) verificationBody {
 	case d.State.Verified():
 		b.State = stateVerified
 		b.LatestTime = dateTime(checkedAt(d))
+	case d.State == zonehold.StateLapsed && !saysNo(last):
+		n := v.name(d.Method)
+		if d.Method == "" && last != nil {
+			n = v.name(last.Method)
+		}
+		b.State = stateFailed
+		b.Type = n.kind
+		b.LatestTime = dateTime(d.StateSince)
+		b.FailInfo = &failInfo{Reason: n.reason, Message: revokedMessage(d.Problem, n.reason)}
 	case last == nil || last.Outcome == "": // never checked, or canceled
+	case d.State == zonehold.StatePending && unasked(last):
 	case ourFault(last):
 		b.State = stateInternal
 		b.Type = v.name(last.Method).kind
@@ -135,6 +147,35 @@ func checkedAt(d *app.Domain) time.Time {
 		return d.LastAttempt.FinishedAt
 	}
 	return d.VerifiedAt
+}
+
+// saysNo reports whether the last check ended without a proof. If it proved
+// the claim, or nothing was checked, rights that are gone were taken back.
+func saysNo(a *app.Attempt) bool {
+	return a != nil && a.Outcome != "" && a.Outcome != zonehold.OutcomeVerified
+}
+
+// unasked reports whether a check was a look of our own at what is on record,
+// such as the one when a site is added.
+func unasked(a *app.Attempt) bool {
+	return a.Trigger == zonehold.TriggerCreate ||
+		a.Trigger == zonehold.TriggerSchedule && (a.Method == "" || a.Method.Automatic())
+}
+
+// revoked says why rights are gone that no check has lost.
+var revoked = map[string]string{
+	reasonDelegation: "The right that was given to this account has ended. Ask the account that gave it, or verify the site in another way.",
+	reasonPDD:        "The mail domain is not connected any more. Connect it again, or verify the site in another way.",
+}
+
+func revokedMessage(p *problem.Problem, reason string) string {
+	if p != nil {
+		return explain(p.Title, p.Found, p.Fixes)
+	}
+	if text, ok := revoked[reason]; ok {
+		return text
+	}
+	return "What the rights to the site rested on has ended. Verify the site again."
 }
 
 // ourFault reports whether a check failed on our side: INTERNAL_ERROR, which

@@ -142,6 +142,10 @@ func TestStatus(t *testing.T) {
 	attempt := func(m zonehold.Method, o zonehold.Outcome, p *problem.Problem) *app.Attempt {
 		return &app.Attempt{Attempt: zonehold.Attempt{Method: m, State: zonehold.AttemptDone, Outcome: o, FinishedAt: testTime}, Problem: p}
 	}
+	by := func(trigger zonehold.Trigger, a *app.Attempt) *app.Attempt {
+		a.Trigger = trigger
+		return a
+	}
 	const when = "2026-05-04T21:35:47.234+03:00"
 	oursOnDNSHost := dnsProblem
 	oursOnDNSHost.WhoActs = problem.DNSHost
@@ -206,6 +210,48 @@ func TestStatus(t *testing.T) {
 			state: stateInternal, kind: typeDNS, when: when},
 		{name: "absent without a word", d: app.Domain{LastAttempt: attempt(zonehold.MethodDNSTXT, zonehold.OutcomeAbsent, nil)},
 			state: stateFailed, kind: typeDNS, when: when, reason: reasonDNS, message: "could not be verified"},
+		{name: "nothing on record when it was added", d: app.Domain{Domain: zonehold.Domain{State: zonehold.StatePending},
+			LastAttempt: by(zonehold.TriggerCreate, attempt(zonehold.MethodExistingDomain, zonehold.OutcomeAbsent, &dnsProblem))},
+			state: stateNone, kind: typeMetaTag},
+		{name: "nothing on record when a policy was made", d: app.Domain{Domain: zonehold.Domain{State: zonehold.StatePending},
+			LastAttempt: by(zonehold.TriggerSchedule, attempt(zonehold.MethodWhitelist, zonehold.OutcomeAbsent, &dnsProblem))},
+			state: stateNone, kind: typeMetaTag},
+		{name: "a broken look when it was added", d: app.Domain{Domain: zonehold.Domain{State: zonehold.StatePending},
+			LastAttempt: by(zonehold.TriggerCreate, attempt("", zonehold.OutcomeInconclusive, &ourProblem))},
+			state: stateNone, kind: typeMetaTag},
+		{name: "a record looked for by schedule", d: app.Domain{Domain: zonehold.Domain{State: zonehold.StatePending},
+			LastAttempt: by(zonehold.TriggerSchedule, attempt(zonehold.MethodDNSTXT, zonehold.OutcomeAbsent, &dnsProblem))},
+			state: stateFailed, kind: typeDNS, when: when, reason: reasonDNS},
+		{name: "delegated", d: app.Domain{
+			Domain:      zonehold.Domain{State: zonehold.StateVerified, Method: zonehold.MethodDelegated, VerifiedAt: testTime},
+			LastAttempt: by(zonehold.TriggerCreate, attempt(zonehold.MethodDelegated, zonehold.OutcomeVerified, nil))},
+			state: stateVerified, kind: typeDelegated, when: when},
+		{name: "delegation taken back", d: app.Domain{
+			Domain:      zonehold.Domain{State: zonehold.StateLapsed, Method: zonehold.MethodDelegated, StateSince: testTime},
+			LastAttempt: by(zonehold.TriggerCreate, attempt(zonehold.MethodDelegated, zonehold.OutcomeVerified, nil)), Problem: &dnsProblem},
+			state: stateFailed, kind: typeDelegated, when: when, reason: reasonDelegation, message: "one level too deep"},
+		{name: "delegation taken back, the method forgotten", d: app.Domain{
+			Domain:      zonehold.Domain{State: zonehold.StateLapsed, StateSince: testTime},
+			LastAttempt: attempt(zonehold.MethodDelegated, zonehold.OutcomeVerified, nil)},
+			state: stateFailed, kind: typeDelegated, when: when, reason: reasonDelegation, message: "the account that gave it"},
+		{name: "parent lost", d: app.Domain{
+			Domain: zonehold.Domain{State: zonehold.StateLapsed, Method: zonehold.MethodExistingDomain, StateSince: testTime}},
+			state: stateFailed, kind: typeDelegated, when: when, reason: reasonDelegation},
+		{name: "mail domain taken back", d: app.Domain{
+			Domain:      zonehold.Domain{State: zonehold.StateLapsed, Method: zonehold.MethodPDD, StateSince: testTime},
+			LastAttempt: attempt(zonehold.MethodPDD, zonehold.OutcomeVerified, nil)},
+			state: stateFailed, kind: typePDD, when: when, reason: reasonPDD, message: "mail domain"},
+		{name: "waiver taken back", d: app.Domain{
+			Domain: zonehold.Domain{State: zonehold.StateLapsed, Method: zonehold.MethodWaved, StateSince: testTime}},
+			state: stateFailed, kind: typeAuto, when: when, reason: reasonMetaTag, message: "has ended"},
+		{name: "taken back, another method failed since", d: app.Domain{
+			Domain:      zonehold.Domain{State: zonehold.StateLapsed, Method: zonehold.MethodDelegated, StateSince: testTime},
+			LastAttempt: attempt(zonehold.MethodDNSTXT, zonehold.OutcomeAbsent, &dnsProblem)},
+			state: stateFailed, kind: typeDNS, when: when, reason: reasonDNS},
+		{name: "taken back, checked again by schedule", d: app.Domain{
+			Domain:      zonehold.Domain{State: zonehold.StateLapsed, Method: zonehold.MethodDelegated, StateSince: testTime},
+			LastAttempt: by(zonehold.TriggerSchedule, attempt(zonehold.MethodDelegated, zonehold.OutcomeAbsent, &dnsProblem))},
+			state: stateFailed, kind: typeDelegated, when: when, reason: reasonDelegation},
 		{name: "canceled", d: app.Domain{LastAttempt: attempt(zonehold.MethodDNSTXT, "", nil)}, state: stateNone, kind: typeMetaTag},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
