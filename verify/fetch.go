@@ -109,7 +109,7 @@ func (w webCheck) run(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 		t := w.one(ctx, kit, c, ch, u, len(urls)-i, &r.Evidence)
 		tries = append(tries, t)
 		if t.outcome == zonehold.OutcomeVerified {
-			r.Outcome, r.Notes = t.outcome, t.notes
+			r.Outcome, r.Notes = t.outcome, append(t.notes, aliasNotes(c, FetchFacts(ChallengeFacts(ch, c), t.fetch), t.fetch)...)
 			for _, earlier := range tries[:i] {
 				if earlier.fetch.Status != 0 {
 					f := with(ChallengeFacts(ch, c), problem.FactURL, earlier.fetch.Hops[0].URL, problem.FactWhere, u, problem.FactStatus, strconv.Itoa(earlier.fetch.Status))
@@ -136,6 +136,11 @@ func (w webCheck) run(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 		}
 		if t.fetch != best.fetch && t.no != nil && t.no.Code != best.no.Code && t.fetch.Status != 0 {
 			r.Notes = append(r.Notes, *t.no)
+		}
+	}
+	for _, n := range aliasNotes(c, FetchFacts(ChallengeFacts(ch, c), tries[0].fetch), r.Evidence.Fetches...) {
+		if n.Code != "http_alias_elsewhere" { // which is nothing unusual
+			r.Notes = append(r.Notes, n)
 		}
 	}
 	return finish(ctx, r)

@@ -10,7 +10,7 @@ var imports = map[string][]string{
 	"probe/dns":         {"", "probe"},
 	"probe/dnsbulk":     {"", "probe"},
 	"probe/web":         {"", "probe", "probe/dns"}, // pins the addresses that probe/dns found
-	"probe/registry":    {"", "probe", "probe/web"},
+	"probe/registry":    {"", "probe", "probe/dns", "probe/web"},
 	"verify":            {"", "problem", "probe/..."},
 	"verify/verifytest": {"", "problem", "probe/...", "verify", "testnet"},
 	"diagnose":          {"", "problem", "probe/...", "verify"},
