@@ -135,7 +135,8 @@ func limitAddrs(z *Zone) {
 // asked is one answer with what its message says beyond.
 type asked struct {
 	ServerAnswer
-	rd reading
+	rd   reading
+	zone *Zone // that the server was asked for
 }
 
 // askAll asks every address of every server of a completed zone at the same
@@ -161,13 +162,16 @@ func (r *Resolver) askAll(ctx context.Context, w *work, zone *Zone, q *question,
 			out = append(out, asked{ServerAnswer: ServerAnswer{Server: ns.Name, Addr: r.addrPort(ns.Name, addr)}})
 			if j := findAddr(known, out[at].Addr); j >= 0 {
 				out[at] = known[j]
-				out[at].Server = ns.Name
+				out[at].Server = ns.Name // known of this zone or of one above
 			} else if j := findAddr(out[:at], out[at].Addr); j >= 0 {
 				twins = append(twins, twin{at, j})
 			} else {
 				ask = append(ask, at)
 			}
 		}
+	}
+	for i := range out {
+		out[i].zone = zone
 	}
 	one := func(at int) {
 		a := &out[at]
@@ -224,6 +228,7 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 	for {
 		whole, known := zone, above
 		var answers []asked
+		ready := r.prepareKeys(ctx, w, whole)
 		if isPublicZone(zone.Name) && !r.Forwarding() {
 			zone = r.complete(ctx, w, whole, maxPublicServers)
 			answers = r.askAll(ctx, w, zone, q, known)
@@ -234,6 +239,7 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 			answers = r.askAll(ctx, w, zone, q, known)
 		}
 		child := r.zoneBelow(ctx, w, zone, q, answers)
+		<-ready
 		if child == nil {
 			// A server of the parent that answers by itself where others refer
 			// takes part in the comparison: who asks it gets that answer.
@@ -242,6 +248,7 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 					answers = append(answers, a)
 				}
 			}
+			r.validate(ctx, w, q, answers)
 			ans := &Answer{
 				Name: q.name, Type: q.qtype, Zone: zone,
 				Servers: make([]ServerAnswer, len(answers)),
@@ -340,6 +347,8 @@ func apexOf(a *asked, zone string) (apex string, sure bool) {
 	switch {
 	case a.SOA != nil:
 		return a.SOA.Zone, true
+	case a.rd.signer != "":
+		return a.rd.signer, true
 	case len(a.ChildNSSeen) > 0:
 		return a.rd.apex, true
 	case a.Kind == KindNoData || a.Kind == KindNXDomain:
@@ -351,9 +360,9 @@ func apexOf(a *asked, zone string) (apex string, sure bool) {
 // askApex asks the server of a positive answer which zone the name is in.
 func (r *Resolver) askApex(ctx context.Context, w *work, zone *Zone, q *question, a *asked) string {
 	// An alias never stands at an apex, and hides the authority of its own
-	// name; a DNAME may.
+	// name; a DNAME may. DS records belong to the zone above.
 	name := q.name
-	if a.Kind == KindAlias || q.qtype == dns.TypeCNAME {
+	if a.Kind == KindAlias || q.qtype == dns.TypeCNAME || q.qtype == dns.TypeDS {
 		if name = parentName(q.name); a.Records[0].Type == dns.TypeDNAME {
 			name = a.Records[0].Name
 		}

@@ -69,6 +69,10 @@ func (r *Resolver) exchange(ctx context.Context, w *work, zone, server string, a
 	return x.a, rd
 }
 
+// dnssec reports whether signatures are wanted: not from recursive servers,
+// whose answers are for information only.
+func (x *exchange) dnssec() bool { return x.r.Validating() && !x.q.rd }
+
 func (x *exchange) run(ctx context.Context, e effort) (*message, error) {
 	wait, tries := x.r.cfg.QueryTimeout, 1
 	if e == effortQuick {
@@ -289,7 +293,7 @@ func (x *exchange) udp(ctx context.Context, edns bool, wait time.Duration) (d da
 	defer conn.Close()
 	buf := buffers.Get().(*[maxQuery + 4096]byte)
 	defer buffers.Put(buf)
-	query, askedLen := x.q.appendQuery(buf[:0:maxQuery], edns)
+	query, askedLen := x.q.appendQuery(buf[:0:maxQuery], edns, x.dnssec())
 	in := buf[maxQuery:]
 
 	started := time.Now()
@@ -357,7 +361,7 @@ func (x *exchange) tcp(ctx context.Context, edns bool) (m *message, caseKept boo
 	defer bound(ctx, conn, deadline)()
 
 	var buf [2 + maxQuery]byte
-	query, askedLen := x.q.appendQuery(buf[:2], edns)
+	query, askedLen := x.q.appendQuery(buf[:2], edns, x.dnssec())
 	binary.BigEndian.PutUint16(query, uint16(len(query)-2))
 	if _, err := conn.Write(query); err != nil {
 		return nil, false, 0, ctxError(ctx, err)

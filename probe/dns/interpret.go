@@ -35,6 +35,9 @@ type reading struct {
 	referral *referral
 	// apex is the zone whose NS set came along with the answer; "" if none.
 	apex string
+	// signer is the zone that signs the records of the answer, as it says; ""
+	// if none is named.
+	signer string
 }
 
 // interpret fills a with what m means as the answer of a server of zone to q.
@@ -117,7 +120,22 @@ func interpret(a *ServerAnswer, m *message, zone string, q *question, recursive 
 		r.referral = m.delegationFrom(m.answer, zone, q.name)
 	}
 	r.apex, a.ChildNSSeen = m.apexNS(zone, q)
+	if a.Kind == KindData || a.Kind == KindAlias {
+		r.signer = m.signer(a.Records[0].Name, zone)
+	}
 	return r
+}
+
+// signer is the zone in the signatures of what the answer says about owner.
+func (m *message) signer(owner, zone string) string {
+	for _, rr := range m.answer {
+		if sig, ok := rr.(*dns.RRSIG); ok && fold(sig.Hdr.Name) == owner {
+			if signer := fold(sig.SignerName); within(owner, signer) && within(signer, zone) {
+				return signer
+			}
+		}
+	}
+	return ""
 }
 
 // find picks the records that answer q: of the type at the name, or the alias

@@ -214,7 +214,7 @@ func TestMatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	query, n := q.appendQuery(nil, true)
+	query, n := q.appendQuery(nil, true, false)
 	asked := query[:n]
 	answer := func(change func(b []byte)) []byte {
 		b := append([]byte(nil), asked...)

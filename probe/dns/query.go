@@ -36,7 +36,9 @@ const maxQuery = headerSize + maxNameWire + 4 + 11
 // appendQuery appends a query with a random id and random letter case
 // (draft-vixie-dnsext-dns0x20) to b. asked is how many of the appended bytes
 // are the header and the question, which the answer must repeat.
-func (q *question) appendQuery(b []byte, edns bool) (query []byte, asked int) {
+//
+// With dnssec the answer shall bring signatures and proofs (RFC 3225).
+func (q *question) appendQuery(b []byte, edns, dnssec bool) (query []byte, asked int) {
 	// One bit per octet of the name, and the id.
 	var random [2 + maxNameWire/8 + 1]byte
 	rand.Read(random[:2+len(q.wire)/8+1])
@@ -60,12 +62,15 @@ func (q *question) appendQuery(b []byte, edns bool) (query []byte, asked int) {
 	b = binary.BigEndian.AppendUint16(b, dns.ClassINET)
 	asked = len(b) - start
 	if edns {
-		// OPT (RFC 6891 section 6.1.2): root, type, size, no flags (DO will be
-		// set here once answers are validated), no options.
+		// OPT (RFC 6891 section 6.1.2): root, type, size, flags, no options.
 		b = append(b, 0)
 		b = binary.BigEndian.AppendUint16(b, dns.TypeOPT)
 		b = binary.BigEndian.AppendUint16(b, ednsSize)
-		b = append(b, 0, 0, 0, 0, 0, 0)
+		flags := byte(0)
+		if dnssec {
+			flags = 0x80 // DO
+		}
+		b = append(b, 0, 0, flags, 0, 0, 0)
 	}
 	return b, asked
 }

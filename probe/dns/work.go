@@ -12,11 +12,17 @@ type work struct {
 
 	mu    sync.Mutex
 	hosts map[string][]netip.Addr // addresses of name servers found on the way
+	keys  map[string]*zoneKeys    // of zones, by the name asked for
+	stale bool                    // some of the keys were remembered for a while
+	renew bool                    // keys that were are not to be used any more
+
+	labour labour
 }
 
 func (r *Resolver) newWork() *work {
 	w := new(work)
 	w.left.Store(int64(r.cfg.MaxQueries))
+	w.labour.left = maxWork
 	return w
 }
 
@@ -39,6 +45,40 @@ func (w *work) recall(host string) ([]netip.Addr, bool) {
 	defer w.mu.Unlock()
 	addrs, ok := w.hosts[host]
 	return addrs, ok
+}
+
+func (w *work) rememberKeys(name string, k *zoneKeys, stale bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.keys == nil {
+		w.keys = make(map[string]*zoneKeys)
+	}
+	w.keys[name] = k
+	w.stale = w.stale || stale
+}
+
+func (w *work) recallKeys(name string) *zoneKeys {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.keys[name]
+}
+
+// renewKeys forgets all keys that were remembered from before this lookup; it
+// reports whether there were any.
+func (w *work) renewKeys() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stale || w.renew {
+		return false
+	}
+	w.renew, w.keys = true, nil
+	return true
+}
+
+func (w *work) renewing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.renew
 }
 
 // maxNesting is how deep the search for one name server's address may need
