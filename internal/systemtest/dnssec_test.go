@@ -1,0 +1,244 @@
+package systemtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/zonehold/zonehold/probe"
+	zdns "github.com/zonehold/zonehold/probe/dns"
+)
+
+// TestDNSSECLikeUnbound asks our resolver and Unbound the same questions about
+// some hundred zones, signed well, badly and not at all, on servers of three
+// makes. Both must say the same, and ours must say why.
+func TestDNSSECLikeUnbound(t *testing.T) {
+	needsPort53(t)
+	w := newSignedWorld(t)
+	startSigner(t, w.knot)
+	for name := range w.knot {
+		if name == "knotwrongds.com" {
+			w.net.Zone(name).SetDS("4711 13 2 " + strings.Repeat("ab", 32))
+			continue
+		}
+		w.net.Zone(name).SetDS(dsOf(t, knotAddr, name)...)
+	}
+	files := map[string]string{}
+	for _, z := range w.nsd {
+		files[z.Name()] = z.MasterFile()
+	}
+	startNSD(t, files)
+	u := startUnbound(t, w.net.RootHints(), w.net.TrustAnchors())
+	ours := w.resolver(t)
+
+	type line struct{ theirs, ours verdict }
+	lines := make([]line, len(w.cases))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, c := range w.cases {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			lines[i] = line{u.judge(c.name, c.qtype), judge(t.Context(), ours, c.name, c.qtype)}
+		})
+	}
+	wg.Wait()
+
+	var table strings.Builder
+	agreed, known := 0, 0
+	for i, c := range w.cases {
+		l := lines[i]
+		fmt.Fprintf(&table, "%-8s %-28s %-5s %-50s %-13s %-13s %s", c.server, c.name, dns.TypeToString[c.qtype], c.about, l.theirs.security, l.ours.security, l.ours.content)
+		if l.ours.fault != nil {
+			fmt.Fprintf(&table, " | %s: %s", l.ours.fault.Code, l.ours.fault.Text)
+		}
+		if l.theirs.why != "" {
+			fmt.Fprintf(&table, " | Unbound: %s", l.theirs.why)
+		}
+		table.WriteByte('\n')
+		problem := compare(c, l.theirs, l.ours)
+		switch {
+		case problem != "":
+			t.Errorf("%s %s (%s, %s): %s\n  Unbound: %s\n  ours:    %s", c.name, dns.TypeToString[c.qtype], c.server, c.about, problem, l.theirs, l.ours)
+		case c.differs != "":
+			known++
+		default:
+			agreed++
+		}
+	}
+	t.Logf("%d questions about %d zones: %d verdicts are the same, %d differ as known\n%s", len(w.cases), len(w.server), agreed, known, table.String())
+	if len(w.server) < 40 || agreed < 200 {
+		t.Errorf("only %d zones, %d verdicts that are the same", len(w.server), agreed)
+	}
+}
+
+// verdict is what one validator says.
+type verdict struct {
+	security zdns.Security
+	content  string // code and last records, where it is not bogus
+	why      string
+	fault    *zdns.Fault
+}
+
+func (v verdict) String() string {
+	s := fmt.Sprintf("%s %s %s", v.security, v.content, v.why)
+	if v.fault != nil {
+		s += fmt.Sprintf(" %s: %s", v.fault.Code, v.fault.Text)
+	}
+	return s
+}
+
+// compare is what is wrong with a pair of verdicts; "": nothing.
+func compare(c signedQuestion, theirs, ours verdict) string {
+	wantTheirs := c.want
+	if c.differs != "" {
+		wantTheirs = c.differs
+	}
+	switch {
+	case theirs.security != wantTheirs && ours.security != c.want:
+		return fmt.Sprintf("neither says %s", c.want)
+	case theirs.security != wantTheirs:
+		return fmt.Sprintf("Unbound does not say %s", wantTheirs)
+	case ours.security != c.want:
+		return fmt.Sprintf("ours does not say %s", c.want)
+	case c.want != bogus && theirs.security != bogus && theirs.content != ours.content:
+		return "the content differs"
+	case c.want != bogus:
+		return ""
+	case ours.fault == nil || ours.fault.Text == "" || ours.fault.Code == "":
+		return "no reason"
+	case len(c.codes) > 0 && !slices.Contains(c.codes, ours.fault.Code):
+		return fmt.Sprintf("the reason is not one of %q", c.codes)
+	}
+	return ""
+}
+
+// judge asks Unbound: SERVFAIL that goes away with CD is bogus, AD is secure.
+func (u *unbound) judge(name string, qtype uint16) verdict {
+	r, err := u.ask(name, qtype, false)
+	if err != nil {
+		return verdict{security: "no answer", why: err.Error()}
+	}
+	v := verdict{security: insecure}
+	if o := r.IsEdns0(); o != nil {
+		for _, opt := range o.Option {
+			if e, ok := opt.(*dns.EDNS0_EDE); ok {
+				v.why = strings.TrimSpace(fmt.Sprintf("EDE %d %s", e.InfoCode, e.ExtraText))
+			}
+		}
+	}
+	switch {
+	case r.Rcode == dns.RcodeServerFailure:
+		v.security = bogus
+		if r, err = u.ask(name, qtype, true); err != nil || r.Rcode == dns.RcodeServerFailure {
+			v.security = "servfail"
+		}
+		return v
+	case r.AuthenticatedData:
+		v.security = secure
+	}
+	v.content = dns.RcodeToString[r.Rcode]
+	var texts []string
+	for _, rr := range r.Answer {
+		if rr.Header().Rrtype == qtype {
+			texts = append(texts, rdataOf(rr.String()))
+		}
+	}
+	v.content += withRecords(qtype, texts)
+	return v
+}
+
+// withRecords is the content of the answer. DNSKEY sets are told by their
+// number only, as nobody reads them.
+func withRecords(qtype uint16, texts []string) string {
+	switch {
+	case len(texts) == 0:
+		return ""
+	case qtype == dns.TypeDNSKEY:
+		return fmt.Sprintf(" %d keys", len(texts))
+	}
+	slices.Sort(texts)
+	return " " + strings.ToLower(strings.Join(texts, ", "))
+}
+
+// rdataOf cuts owner, TTL, class and type off a record.
+func rdataOf(text string) string {
+	f := strings.Fields(text)
+	return strings.Join(f[min(4, len(f)):], " ")
+}
+
+// resolver is ours, in this world.
+func (w *signedWorld) resolver(t *testing.T) *zdns.Resolver {
+	t.Helper()
+	roots, err := zdns.ParseRootHints(strings.NewReader(w.net.RootHints()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchors, err := zdns.ParseTrustAnchors(strings.NewReader(w.net.TrustAnchors()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := probe.NewGuard(probe.GuardConfig{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	r, err := zdns.New(zdns.Config{Dialer: &probe.Dialer{Guard: guard}, Roots: roots, TrustAnchors: anchors, QueryTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Validating() {
+		t.Fatal("ours does not validate")
+	}
+	return r
+}
+
+// worse orders states of a chain by what counts most.
+var worse = []zdns.Security{secure, insecure, zdns.SecurityIndeterminate, bogus}
+
+// judge asks our resolver. A chain of aliases is as good as its worst part.
+func judge(ctx context.Context, r *zdns.Resolver, name string, qtype uint16) verdict {
+	l, err := r.Lookup(ctx, name, qtype)
+	if err == nil && l.ChainErr != nil {
+		err = l.ChainErr
+	}
+	v := verdict{security: secure}
+	if l != nil {
+		for _, a := range l.Hops {
+			if slices.Index(worse, a.Security) > slices.Index(worse, v.security) {
+				v.security, v.fault = a.Security, a.Fault
+			}
+		}
+	}
+	if err != nil {
+		v.why = err.Error()
+		var f *zdns.Fault
+		switch {
+		case v.security == bogus:
+		case errors.As(err, &f) && errors.Is(err, zdns.ErrBogus):
+			v.security, v.fault = bogus, f
+		default:
+			v.security = "error"
+		}
+		return v
+	}
+	if v.security == bogus {
+		return v
+	}
+	var texts []string
+	s, ok := l.Final().Agreed()
+	if !ok {
+		return verdict{security: "disagreement", why: fmt.Sprint(l.Final().Servers)}
+	}
+	for _, rec := range s.Records {
+		if rec.Type == qtype {
+			texts = append(texts, rdataOf(rec.Text))
+		}
+	}
+	v.content = dns.RcodeToString[s.RCode] + withRecords(qtype, texts)
+	return v
+}
