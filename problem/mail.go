@@ -5,10 +5,10 @@ var mail = []Entry{
 		Code:              "whois_redacted", // F88
 		WhoActs:           Owner,
 		RetryAfterSeconds: 0,
-		Title:             "The registration shows no mail address",
-		Meaning:           "The registry or a privacy service hides the contact data of the domain, as is usual since 2018. This method compares that address with yours, so it cannot work here.",
+		Title:             "The registration hides the mail address of its holder",
+		Meaning:           "The registry or a privacy service hides the contact data of the domain, as is usual since 2018. This method compares that address with yours, so it cannot work here. The address of a privacy service is shared by its customers and proves nothing.",
 		LookedFor:         "A mail address among the contacts of the registration of {domain} (RDAP or WHOIS)",
-		Found:             `The contact data is hidden: "{got}".`,
+		Found:             `The contact data is hidden: "{got}". {detail}`,
 		Fixes: []string{
 			"Use another method, DNS TXT for example.",
 			"Or have the registrar show the contact address of {domain} for the time of the check.",
@@ -29,11 +29,25 @@ var mail = []Entry{
 		SeeItYourself: "curl -sSL https://rdap.org/domain/{domain}",
 	},
 	{
+		Code:              "whois_unavailable",
+		WhoActs:           Nobody,
+		RetryAfterSeconds: 900,
+		Title:             "The registration data could not be read",
+		Meaning:           "The servers that IANA names for the registry did not give a usable answer: they could not be reached, were too slow, asked to come back later, or answered something that is not the registration of this domain. So nothing is known, and nothing changed.",
+		LookedFor:         "The registration of {domain} (RDAP or WHOIS)",
+		Found:             "No usable answer came. {detail}",
+		Fixes: []string{
+			"Try again later; such faults mostly pass.",
+			"If it stays so, use another method, DNS TXT for example.",
+		},
+		SeeItYourself: "curl -sSL https://rdap.org/domain/{domain}",
+	},
+	{
 		Code:              "whois_email_missing",
 		WhoActs:           Owner,
 		RetryAfterSeconds: 3600,
 		Title:             "The registration does not show your mail address",
-		Meaning:           "The contacts of the registration have mail addresses, and none is a confirmed address of this account. Only exact equality in a contact field counts; remarks and other texts do not.",
+		Meaning:           "No contact of the registration has a mail address that is a confirmed one of this account. Only exact equality in a contact field counts; remarks, other texts and the contacts of the registrar do not.",
 		LookedFor:         "A confirmed mail address of this account among the contacts of {domain} (RDAP or WHOIS)",
 		Found:             "None of the contacts has such an address. {detail}",
 		Fixes: []string{
@@ -42,6 +56,20 @@ var mail = []Entry{
 			"Or use another method, DNS TXT for example.",
 		},
 		SeeItYourself: "curl -sSL https://rdap.org/domain/{domain}",
+	},
+	{
+		Code:              "whois_email_unconfirmed",
+		WhoActs:           Owner,
+		RetryAfterSeconds: 0,
+		Title:             "Your address in the registration is not confirmed",
+		Meaning:           "The registration shows a mail address that you entered here, but nobody has shown yet that you read that mailbox. An address counts only after that.",
+		LookedFor:         "A confirmed mail address of this account among the contacts of {domain} (RDAP or WHOIS)",
+		Found:             `The contact address "{got}" belongs to this account and is not confirmed.`,
+		Fixes: []string{
+			"Have a code sent to {got} and enter it here, then check again.",
+		},
+		Otherwise:     "Have a code sent to that address and enter it here, then check again.",
+		SeeItYourself: "zonehold email list",
 	},
 	{
 		Code:              "mail_not_delivered", // F90

@@ -35,6 +35,7 @@ func Methods() []Method {
 		delegated,
 		pdd,
 		auto,
+		whois,
 	)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/registry"
 	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/problem"
 )
@@ -66,6 +67,8 @@ type Kit struct {
 	// ParentCoversAny: a proof of one web host covers the names below it too,
 	// if the operator wants it (contract config, ZONEHOLD_PARENT_COVERS).
 	ParentCoversAny bool
+	// Registry asks RDAP and WHOIS; nil: the method whois cannot work.
+	Registry *registry.Client
 	// NoEmail: an address in the domain proves nothing (contract config,
 	// ZONEHOLD_EMAIL_PROVES).
 	NoEmail bool
@@ -111,4 +114,6 @@ type Evidence struct {
 	Fetches []*web.Fetch
 	Decoys  []*web.Fetch // the same fetch for a random file name
 	Grounds []Ground     // what was on record, for methods where nothing is placed
+	// Registration is what the registry said, with its answer as it came.
+	Registration *registry.Registration
 }
