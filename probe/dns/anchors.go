@@ -25,10 +25,11 @@ type TrustAnchor struct {
 }
 
 // ParseTrustAnchors reads DS or DNSKEY records of the root in zone-file form,
-// as IANA and resolvers keep them. A key gives its SHA-256 digest. Records of
-// another owner or type, keys that are revoked or no zone keys, algorithms
-// that cannot be validated, a file over 64 KiB, more than 16 anchors and none
-// at all are errors.
+// as IANA and resolvers keep them. A key gives its SHA-256 digest. Anchors of
+// algorithms or digest types that are not supported are left out, as in the
+// middle of a rollover to a new one. Records of another owner or type, keys
+// that are revoked or no zone keys, a file over 64 KiB, more than 16 records
+// and no usable anchor at all are errors.
 func ParseTrustAnchors(r io.Reader) ([]TrustAnchor, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxAnchorFile+1))
 	if err != nil {
@@ -40,24 +41,33 @@ func ParseTrustAnchors(r io.Reader) ([]TrustAnchor, error) {
 	zp := dns.NewZoneParser(strings.NewReader(string(text)), ".", "")
 	zp.SetDefaultTTL(3600)
 	var anchors []TrustAnchor
+	read := 0
 	for rr, ok := zp.Next(); ok; rr, ok = zp.Next() {
-		a, err := newAnchor(rr)
-		if err != nil {
-			return nil, fmt.Errorf("trust anchor %d: %w", len(anchors)+1, err)
-		}
-		if len(anchors) == maxAnchors {
+		if read++; read > maxAnchors {
 			return nil, fmt.Errorf("trust anchors: more than %d", maxAnchors)
 		}
-		anchors = append(anchors, a)
+		a, err := newAnchor(rr)
+		switch {
+		case errors.Is(err, errUnsupported):
+		case err != nil:
+			return nil, fmt.Errorf("trust anchor %d: %w", read, err)
+		default:
+			anchors = append(anchors, a)
+		}
 	}
 	if err := zp.Err(); err != nil {
 		return nil, fmt.Errorf("trust anchors: %w", err)
 	}
-	if len(anchors) == 0 {
+	switch {
+	case read == 0:
 		return nil, errors.New("trust anchors: no record")
+	case len(anchors) == 0:
+		return nil, fmt.Errorf("trust anchors: %w", errUnsupported)
 	}
 	return anchors, nil
 }
+
+var errUnsupported = errors.New("algorithm or digest type not supported")
 
 func newAnchor(rr dns.RR) (TrustAnchor, error) {
 	if rr.Header().Class != dns.ClassINET || fold(rr.Header().Name) != "" {
@@ -78,11 +88,13 @@ func newAnchor(rr dns.RR) (TrustAnchor, error) {
 		return TrustAnchor{}, errors.New("neither DS nor DNSKEY")
 	}
 	digest, err := hex.DecodeString(ds.Digest)
-	if err != nil || len(digest) != digestSize(ds.DigestType) {
-		return TrustAnchor{}, errors.New("the digest does not fit its type, or the type is not supported")
-	}
-	if !supportedAlgorithm(ds.Algorithm) {
-		return TrustAnchor{}, fmt.Errorf("algorithm %d is not supported", ds.Algorithm)
+	switch {
+	case err != nil:
+		return TrustAnchor{}, errors.New("bad digest")
+	case !supportedAlgorithm(ds.Algorithm) || digestSize(ds.DigestType) == 0:
+		return TrustAnchor{}, errUnsupported
+	case len(digest) != digestSize(ds.DigestType):
+		return TrustAnchor{}, errors.New("digest of the wrong length")
 	}
 	return TrustAnchor{ds.KeyTag, ds.Algorithm, ds.DigestType, digest}, nil
 }

@@ -162,7 +162,7 @@ func (r *Resolver) askAll(ctx context.Context, w *work, zone *Zone, q *question,
 			out = append(out, asked{ServerAnswer: ServerAnswer{Server: ns.Name, Addr: r.addrPort(ns.Name, addr)}})
 			if j := findAddr(known, out[at].Addr); j >= 0 {
 				out[at] = known[j]
-				out[at].Server = ns.Name // known of this zone or of one above
+				out[at].Server = ns.Name
 			} else if j := findAddr(out[:at], out[at].Addr); j >= 0 {
 				twins = append(twins, twin{at, j})
 			} else {

@@ -93,7 +93,7 @@ func (r *Resolver) keysOf(ctx context.Context, w *work, name string, at *Zone) *
 			if up != name {
 				k = k.inherit(name) // nothing below an unsigned zone is signed
 			}
-			w.rememberKeys(name, k, time.Since(k.found) > freshKeys)
+			w.rememberKeys(name, k, true)
 			return k
 		}
 		if up == "" {
@@ -338,6 +338,9 @@ func vouched(name string, ds []delegationKey) string {
 
 func mismatchText(name string, k *zoneKeys, ds []delegationKey) string {
 	text := vouched(name, ds)
+	if name == "" {
+		return text + ", but the root has " + tagList(k.tags()) + ": either the anchor is out of date, or these are not the servers that it is meant for"
+	}
 	switch tags := k.tags(); {
 	case len(tags) == 0:
 		text += ", but the zone has no usable key"

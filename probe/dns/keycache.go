@@ -15,8 +15,9 @@ const (
 	// what the zone said long ago, and never does so against the zone: before
 	// an answer is called bogus the keys are fetched anew.
 	maxOwnKeyAge = 5 * time.Minute
-	// freshKeys is the age up to which keys count as fetched just now.
-	freshKeys = 10 * time.Second
+	// minPublicKeyAge is how long those of public zones are not fetched anew,
+	// whatever comes: broken zones must not make us ask the root all the time.
+	minPublicKeyAge = time.Minute
 
 	maxPublicKeys = 2048 // zones
 	maxOwnKeys    = 8192 // zones
@@ -48,15 +49,16 @@ func newKeyCache() *keyCache {
 	return &keyCache{public: make(map[string]*zoneKeys), own: make(map[string]*zoneKeys), flights: make(map[string]*keyFlight)}
 }
 
-// get returns what is remembered of the zone name, or nil.
-func (c *keyCache) get(name string, now time.Time, freshOnly bool) *zoneKeys {
+// get returns what is remembered of the zone name, or nil. Anew leaves out
+// what may be out of date.
+func (c *keyCache) get(name string, now time.Time, anew bool) *zoneKeys {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	k := c.public[name]
+	k, age := c.public[name], minPublicKeyAge
 	if k == nil {
-		k = c.own[name]
+		k, age = c.own[name], 0
 	}
-	if k == nil || !now.Before(k.until) || freshOnly && time.Since(k.found) > freshKeys {
+	if k == nil || !now.Before(k.until) || anew && time.Since(k.found) > age {
 		return nil
 	}
 	return k

@@ -87,7 +87,7 @@ func (a *Answer) alias() (string, error) {
 
 // Addrs resolves host for a connection: one A and one AAAA question per name,
 // each to one authoritative server, others only if it does not answer. A host
-// without addresses is no error.
+// without addresses is no error. An answer that fails validation is: a *Fault.
 func (r *Resolver) Addrs(ctx context.Context, host string) (*Addresses, error) {
 	q, err := newQuestion(host, dns.TypeA)
 	if err != nil {
@@ -124,16 +124,19 @@ func (r *Resolver) Addrs(ctx context.Context, host string) (*Addresses, error) {
 // next name if there is an alias.
 func (r *Resolver) addrsAt(ctx context.Context, w *work, q *question, out *Addresses) (target string, err error) {
 	zone, err := r.walk(ctx, w, nil, q.name, false)
-	if err != nil {
-		if errors.Is(err, ErrNotDelegated) {
-			out.Kind = KindNXDomain
-			return "", nil
-		}
+	switch {
+	case errors.Is(err, ErrNotDelegated) && !r.Validating():
+		out.Kind = KindNXDomain
+		return "", nil
+	case err != nil && !errors.Is(err, ErrNotDelegated):
 		return "", err
 	}
 	q.rd = r.Forwarding()
 	var v4, v6 []netip.Addr
-	a4, at, err4 := r.askOne(ctx, w, nil, zone, q)
+	a4, at, err4 := r.askValid(ctx, w, zone, q)
+	if errors.Is(err4, ErrBogus) || errors.Is(err4, ErrNoKeys) {
+		return "", err4
+	}
 	if err4 == nil {
 		if t := a4.AliasTarget(); t != "" {
 			return t, nil
@@ -146,8 +149,10 @@ func (r *Resolver) addrsAt(ctx context.Context, w *work, q *question, out *Addre
 	}
 	q6 := *q
 	q6.qtype = dns.TypeAAAA
-	a6, _, err6 := r.askOne(ctx, w, nil, zone, &q6)
+	a6, _, err6 := r.askValid(ctx, w, zone, &q6)
 	switch {
+	case errors.Is(err6, ErrBogus), errors.Is(err6, ErrNoKeys):
+		return "", err6
 	case err6 == nil:
 		// An alias for one family only is a broken zone; follow it if there is
 		// nothing else.
@@ -169,6 +174,21 @@ func (r *Resolver) addrsAt(ctx context.Context, w *work, q *question, out *Addre
 		out.Kind = KindData
 	}
 	return "", nil
+}
+
+// askValid is askOne for an answer that will be acted upon: one that should be
+// signed and is not is the error *Fault.
+func (r *Resolver) askValid(ctx context.Context, w *work, zone *Zone, q *question) (ServerAnswer, *Zone, error) {
+	ready := r.prepareKeys(ctx, w, zone)
+	a, at, err := r.askOne(ctx, w, nil, zone, q)
+	<-ready
+	if err != nil {
+		return a, at, err
+	}
+	if r.validateOne(ctx, w, at, q, &a); a.Fault != nil {
+		return a, at, a.Fault
+	}
+	return a, at, nil
 }
 
 func recordAddrs(tr *probe.Trace, began time.Time, name, target string, out *Addresses, err error) {

@@ -127,6 +127,8 @@ func (r *Resolver) judgeBy(ctx context.Context, w *work, k *zoneKeys, zone *Zone
 	for sought := 0; v.missing() && below(lowest, at) && sought < maxCutsSought; sought++ {
 		at = childToward(at, lowest)
 		switch c := r.keysOf(ctx, w, at, zone); {
+		case c.state == SecurityBogus:
+			return v
 		case c.state != SecuritySecure:
 			return verdict{state: c.state, fault: c.fault, kind: a.Kind}
 		case c.zone == at:
