@@ -1,0 +1,113 @@
+package probely
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/app"
+)
+
+// verifyWait bounds how long a request waits for a check. Clients give up
+// after 30 s and more.
+const verifyWait = 25 * time.Second
+
+// maxJoined bounds the checks of others that a request waits for.
+const maxJoined = 3
+
+const textRunning = "The verification is still running. Read the domain again in a moment."
+
+// The fields that name a method. The first is that of the vendor's own object,
+// the second that of its older calls (contract section 2).
+var methodFields = []string{"verification_method", "type"}
+
+// verify checks a domain and waits for the end of it. Whatever comes of it is
+// a 200 with the Domain, in which verified and verification_last_error tell.
+func (c *call) verify() (reply, error) {
+	d, err := c.find()
+	if err != nil {
+		return reply{}, err
+	}
+	in, err := c.read()
+	if err != nil {
+		return reply{}, err
+	}
+	method, field := in.method()
+	if err := in.errs.err(); err != nil {
+		return reply{}, err
+	}
+	done, err := c.check(d.ID, method)
+	if e, ok := errors.AsType[*app.Error](err); ok && e.Kind == app.KindInvalid {
+		return reply{}, errField(field, refusal(e)) // a method that is switched off here
+	}
+	if err != nil {
+		return reply{}, failure(err)
+	}
+	if d, err = c.service.Domain(c.r.Context(), c.actor, d.ID); err != nil {
+		return reply{}, failure(err)
+	}
+	body := c.domain(d)
+	if !done && !body.Verified {
+		body.LastError = textRunning
+	}
+	return ok(body)
+}
+
+// method reads which method is asked for: "" is every one that applies.
+func (in *input) method() (m zonehold.Method, field string) {
+	for _, field := range methodFields {
+		if v, given := in.values[field]; !given || v == nil || v == "" {
+			continue
+		}
+		value, isText := in.values[field].(string)
+		if !isText {
+			in.errs.add(field, textString)
+			return "", field
+		}
+		m, why := requested(value)
+		if why != "" {
+			in.errs.add(field, why)
+		}
+		return m, field
+	}
+	return "", methodFields[0]
+}
+
+// check runs one check to its end, and reports whether that came in time.
+// Where one is under way already, it is waited for; if it has not answered the
+// same question, ours follows.
+func (c *call) check(id string, method zonehold.Method) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(c.r.Context(), c.wait)
+	defer cancel()
+	for range maxJoined {
+		own, err := c.service.StartAttempt(c.r.Context(), c.actor, id, method, zonehold.TriggerRequest)
+		under := own
+		if e, ok := errors.AsType[*app.Error](err); ok && e.Kind == app.KindConflict && e.Attempt != nil {
+			under = e.Attempt
+		} else if err != nil {
+			return false, err
+		}
+		a, err := c.service.WaitAttempt(ctx, c.actor, under.ID)
+		if err != nil {
+			return false, err
+		}
+		if !a.State.Finished() {
+			return false, nil
+		}
+		if own != nil && err == nil || answers(under, a, method) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// answers reports whether a check that somebody else asked for will do: it
+// verified, or looked at what ours would. One that began with the domain looks
+// at less.
+func answers(asked, a *app.Attempt, method zonehold.Method) bool {
+	if a.Outcome == zonehold.OutcomeVerified {
+		return true
+	}
+	return asked.Trigger != zonehold.TriggerCreate && a.Outcome != "" && (asked.Method == method || asked.Method == "")
+}
