@@ -134,7 +134,10 @@ func (c *cli) tokenCommand() *cobra.Command {
 		Short: "Create a token and print it, once, alone on standard output",
 		Long: `Create a token and print it, once, alone on standard output. The same token
 works in every API: "Authorization: Bearer" in the native one, "OAuth" in the
-Yandex.Webmaster dialect.`,
+Yandex.Webmaster dialect.
+
+The scope operator is for the acts of the command "policy", over all accounts;
+no other scope includes it, and no API gives it out.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			parsed, err := auth.ParseScopes(scopes...)

@@ -127,6 +127,8 @@ func (c *cli) printWireChallenges(list []api.Challenge) {
 			c.printFile(c.stdout, name, ch.File.URLs, ch.File.Content)
 		case ch.Tag != nil:
 			c.printTag(c.stdout, name, ch.Tag.HTML)
+		case ch.Method == string(zonehold.MethodWHOIS):
+			fmt.Fprintf(c.stdout, "  %s  nothing to place: a confirmed mail address of the account is a contact of the registration;\n         run: zonehold domain check --method whois\n", name)
 		}
 	}
 }
@@ -206,7 +208,11 @@ func (c *cli) showDomain(d *api.Domain) error {
 	mark := map[string]string{"verified": c.paint(green, "✔"), "pending": "◷", "at_risk": c.paint(yellow, "⚠"), "lapsed": c.paint(red, "✘")}[d.State]
 	fmt.Fprintf(c.stdout, "%s %s  %s since %s\n", mark, c.paint(bold, bothForms(d)), d.State, d.StateSince.Local().Format(time.DateTime))
 	if d.Method != nil {
-		fmt.Fprintf(c.stdout, "  proved by %s, covers the %s\n", strings.ReplaceAll(*d.Method, "_", "-"), deref(d.Covers))
+		line := fmt.Sprintf("proved by %s, covers the %s", strings.ReplaceAll(*d.Method, "_", "-"), deref(d.Covers))
+		if d.ProofSource != nil {
+			line += ", rests on " + clean(*d.ProofSource)
+		}
+		fmt.Fprintf(c.stdout, "  %s\n", line)
 	}
 	fmt.Fprintf(c.stdout, "  %s\n", map[string]string{"you": "Your turn.", "us": "A check is under way.", "nobody": "Nothing to do."}[d.Turn])
 	if d.NextCheckAt != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/client"
+	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/problem"
 )
 
@@ -111,6 +112,10 @@ func (c *cli) classify(err error) *exitError {
 	if errors.As(err, &ae) {
 		return classifyAPI(ae)
 	}
+	var use *app.Error
+	if errors.As(err, &use) {
+		return classifyUse(use)
+	}
 	var ue *client.UnreachableError
 	if errors.As(err, &ue) {
 		return &exitError{code: exitUnreachable, name: "server_unreachable", message: err.Error(),
@@ -120,6 +125,30 @@ func (c *cli) classify(err error) *exitError {
 		return &exitError{code: exitUsage, name: "usage", message: err.Error(), hints: []string{"see: zonehold --help"}}
 	}
 	return &exitError{code: exitError_, name: "error", message: err.Error()}
+}
+
+// classifyUse maps the refusals of use cases that ran in this process.
+func classifyUse(e *app.Error) *exitError {
+	x := &exitError{code: exitError_, name: string(e.Kind), message: e.Message}
+	switch e.Kind {
+	case app.KindInvalid:
+		x.code = exitUsage
+		if e.Field != "" {
+			x.hints = append(x.hints, "it is about the "+strings.ReplaceAll(e.Field, "_", " "))
+		}
+	case app.KindRefused:
+		x.code = exitNo
+	case app.KindNotFound:
+		x.code = exitNotFound
+	case app.KindConflict, app.KindPrecondition:
+		x.code = exitConflict
+	case app.KindForbidden:
+		x.code = exitDenied
+	}
+	if e.Problem != nil {
+		x.name, x.hints = string(e.Problem.Code), e.Problem.Fixes
+	}
+	return x
 }
 
 // classifyAPI maps the server's refusals onto exit codes.

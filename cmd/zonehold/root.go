@@ -70,7 +70,8 @@ To run the service:        zonehold serve`,
 
 	root.AddCommand(
 		c.verifyCommand(), c.explainCommand(),
-		c.domainCommand(), c.accountCommand(), c.tokenCommand(),
+		c.domainCommand(), c.delegateCommand(), c.emailCommand(), c.providerCommand(),
+		c.accountCommand(), c.tokenCommand(), c.policyCommand(),
 		c.serveCommand(), c.devCommand(), c.configCommand(), c.healthcheckCommand(),
 		c.problemsCommand(), c.versionCommand(),
 	)

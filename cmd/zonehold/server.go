@@ -162,8 +162,9 @@ func (s *server) whenUp(ctx context.Context) http.Handler {
 // path decides, so that no mux cleans or redirects what a dialect must see as
 // it was sent.
 func (s *server) apis() http.Handler {
+	grants, _ := any(s.app).(app.Grants)
 	native := httpapi.New(httpapi.Config{
-		Service: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
+		Service: s.app, Grants: grants, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
 		DomainVersion: s.app.DomainVersion, Stamp: s.app.Stamp,
 		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})

@@ -20,8 +20,8 @@ import (
 // probeSettings are the configuration keys that the commands without a server
 // take as flags.
 var probeSettings = []string{
-	"dns_root_hints", "dns_port", "dns_resolvers", "dns_forward", "http_ports",
-	"egress_allow", "egress_deny", "nameservers_must", "cname_zone",
+	"dns_root_hints", "dns_trust_anchors", "dns_port", "dns_resolvers", "dns_forward", "http_ports",
+	"egress_allow", "egress_deny", "nameservers_must", "cname_zone", "whois_root", "rdap_bootstrap",
 }
 
 type verifyOptions struct {
@@ -114,8 +114,15 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 		return c.printCard(claim, challenges)
 	}
 	if method != nil && !challenges[0].Applicable {
-		return &exitError{code: exitNo, name: "method_not_applicable",
+		refusal := &exitError{code: exitNo, name: "method_not_applicable",
 			message: fmt.Sprintf("%s cannot prove %s: %s", word(method.Name()), claim.Hostname, challenges[0].Reason)}
+		if needsAccount(method.Name()) {
+			refusal.hints = []string{
+				"this method proves a domain for an account, which only a server has",
+				fmt.Sprintf("there: zonehold domain check %s --method %s", claim.Hostname, word(method.Name())),
+			}
+		}
+		return refusal
 	}
 	ctx, cancel := c.deadline(cmd.Context(), 60*time.Second)
 	defer cancel()
@@ -135,6 +142,12 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 		return err
 	}
 	return verdict(report.Outcome, report.Problem)
+}
+
+// needsAccount reports whether a method rests on what a service knows of an
+// account.
+func needsAccount(m zonehold.Method) bool {
+	return m == zonehold.MethodWHOIS || m.Automatic()
 }
 
 func count(flags []bool) (n int) {

@@ -16,7 +16,7 @@ func (s *server) connectionCalls(h huma.API) {
 	register(s, h, call{
 		id: "create-connection", method: http.MethodPost, path: "/v1/connections", tag: "Connections", summary: "Connect an account at a DNS provider",
 		doc: "The credentials are tried first, and kept encrypted only if they work; no reply ever shows them. " +
-			"Least privilege is enough. aws_route53: an IAM user that may route53:ListHostedZonesByName and route53:GetHostedZone, nothing else. " +
+			"Least privilege is enough. aws_route53: an IAM user that may route53:ListHostedZones and route53:GetHostedZone, nothing else. " +
 			"cloudflare: an API token with the permission Zone Read.",
 		rules: rules{scope: zonehold.ScopeDomainsWrite, bucket: writes}, replies: map[int]any{201: api.Connection{}},
 		errors: []int{408, 409, 413, 415, 422},

@@ -35,7 +35,8 @@ func (s *server) policyCalls(h huma.API) {
 	}, s.revokePolicy)
 }
 
-func toPolicy(p *zonehold.Policy) api.Policy {
+// Policy gives a policy the form it has on the wire.
+func Policy(p *zonehold.Policy) api.Policy {
 	return api.Policy{
 		ID: p.ID, Method: string(p.Method), Pattern: string(p.Pattern), AccountID: text(p.AccountID), By: p.Actor, Reason: p.Reason,
 		InForce: p.InForce(time.Now()), CreatedAt: p.CreatedAt.UTC(), ExpiresAt: when(p.ExpiresAt),
@@ -59,7 +60,7 @@ func (s *server) createPolicy(ctx context.Context, in *struct{ Body api.CreatePo
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{status: http.StatusCreated, body: toPolicy(p), location: "/v1/policies/" + p.ID}, nil
+	return reply{status: http.StatusCreated, body: Policy(p), location: "/v1/policies/" + p.ID}, nil
 }
 
 type listPoliciesInput struct {
@@ -79,7 +80,7 @@ func (s *server) listPolicies(ctx context.Context, in *listPoliciesInput) (reply
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{body: toPage(page, toPolicy)}, nil
+	return reply{body: toPage(page, Policy)}, nil
 }
 
 // PolicyRef is the path of a policy.
@@ -108,7 +109,7 @@ func (s *server) getPolicy(ctx context.Context, in *PolicyRef) (reply, error) {
 		}
 		for _, p := range page.Items {
 			if p.ID == in.ID {
-				return reply{body: toPolicy(p)}, nil
+				return reply{body: Policy(p)}, nil
 			}
 		}
 		if page.NextCursor == "" || page.NextCursor == q.Cursor {
@@ -136,5 +137,5 @@ func (s *server) revokePolicy(ctx context.Context, in *revokePolicyInput) (reply
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{body: api.RevokedPolicy{Policy: toPolicy(p), Lapsed: lapsed}}, nil
+	return reply{body: api.RevokedPolicy{Policy: Policy(p), Lapsed: lapsed}}, nil
 }
