@@ -27,6 +27,7 @@ type vault struct {
 	once sync.Once
 	aead cipher.AEAD
 	id   [4]byte
+	mac  []byte // keys the hashes of short codes
 	err  error
 }
 
@@ -55,6 +56,9 @@ func (v *vault) load() error {
 		return fmt.Errorf("deriving the key: %w", err)
 	}
 	if v.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return fmt.Errorf("deriving the key: %w", err)
+	}
+	if v.mac, err = hkdf.Key(sha256.New, secret, nil, "zonehold mailed codes", 32); err != nil {
 		return fmt.Errorf("deriving the key: %w", err)
 	}
 	sum := sha256.Sum256(append([]byte("zonehold key id "), key...))
