@@ -77,6 +77,7 @@ var dialling = []string{"probe", "probe/...", "testnet"}
 var diallingFiles = map[string]string{
 	"client":                      "the Go client of /v1",
 	"cmd/zonehold/dev_client.go":  "talks to the user's own dev server",
+	"internal/notify/mail.go":     "speaks TLS over the connection that probe made",
 	"cmd/zonehold/healthcheck.go": "asks the local server whether it is ready",
 }
 
