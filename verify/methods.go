@@ -36,6 +36,8 @@ func Methods() []Method {
 		pdd,
 		auto,
 		whois,
+		cloudflare,
+		awsRoute53,
 	)
 }
 
