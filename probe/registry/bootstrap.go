@@ -239,11 +239,7 @@ func (b *bootstrap) fetch(ctx context.Context, c *Client) (*serviceList, error) 
 	if got.status != http.StatusOK {
 		return nil, rdapError(got.server, ErrUnavailable, nil, "it answers with status %d", got.status)
 	}
-	list, err := parseBootstrap(got.body)
-	if err == nil && len(list.services) == 0 {
-		err = errors.New("it names no service")
-	}
-	return list, err
+	return parseBootstrap(got.body)
 }
 
 // find is the service of the longest suffix that holds domain (RFC 9224

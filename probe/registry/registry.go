@@ -251,28 +251,26 @@ func (c *Client) Lookup(ctx context.Context, domain string) (*Registration, erro
 	return nil, worst(failed)
 }
 
-// worst joins what went wrong. A source that could not be asked outweighs one
-// that does not exist: the latter alone would read as a "no" for good.
+// worst joins what went wrong. A registry that denies the domain decides; a
+// source that could not be asked outweighs one that does not exist, which
+// alone would read as a "no" for good.
 func worst(failed []error) error {
-	for _, kind := range []error{ErrNotRegistered, ErrUnavailable, ErrForbidden, ErrNoService} {
-		var of []error
-		for _, err := range failed {
-			if errors.Is(err, kind) {
-				of = append(of, err)
-			}
+	var known []error
+	for _, err := range failed {
+		switch {
+		case errors.Is(err, ErrNotRegistered):
+			return err
+		case !errors.Is(err, ErrNoService):
+			known = append(known, err)
 		}
-		switch len(of) {
-		case 0:
-			continue
-		case 1:
-			return of[0]
-		}
-		if kind == ErrNoService {
-			return of[len(of)-1] // both say the same
-		}
-		return fmt.Errorf("%w; %w", of[0], of[1])
 	}
-	return errors.Join(failed...)
+	switch len(known) {
+	case 0:
+		return failed[len(failed)-1]
+	case 1:
+		return known[0]
+	}
+	return fmt.Errorf("%w; %w", known[0], known[1])
 }
 
 // Registrable checks that domain is a registration of its own: one label below

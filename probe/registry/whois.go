@@ -209,7 +209,7 @@ func (c *Client) dial43(ctx context.Context, server endpoint) (net.Conn, error) 
 	}
 	try := candidates(c.cfg.Dialer.Guard, addrs)
 	if len(try) == 0 {
-		return nil, whoisError(name, ErrForbidden, nil, "%v", ErrForbidden)
+		return nil, forbidden(server)
 	}
 	var failed error
 	for i, addr := range try {
@@ -221,13 +221,23 @@ func (c *Client) dial43(ctx context.Context, server endpoint) (net.Conn, error) 
 	}
 	switch {
 	case errors.Is(failed, probe.ErrForbidden):
-		return nil, whoisError(name, ErrForbidden, nil, "%v", ErrForbidden)
+		return nil, forbidden(server)
 	case ctx.Err() != nil, isTimeout(failed):
 		return nil, whoisError(name, ErrUnavailable, failed, "no connection in time")
 	case errors.Is(failed, probe.ErrNoRoute):
 		return nil, whoisError(name, ErrUnavailable, failed, "there is no route to it from here")
 	}
 	return nil, whoisError(name, ErrUnavailable, failed, "it does not accept connections")
+}
+
+// forbidden is the one error for every server that the guard refuses. It does
+// not repeat an address.
+func forbidden(server endpoint) *Error {
+	name := server.String()
+	if _, err := netip.ParseAddr(server.host); err == nil {
+		name = ""
+	}
+	return whoisError(name, ErrForbidden, nil, "%v", ErrForbidden)
 }
 
 func isTimeout(err error) bool {
