@@ -70,13 +70,18 @@ func tried(d *app.Domain) *app.Attempt {
 	if a == nil || a.Outcome == "" { // canceled
 		return nil
 	}
-	if a.Outcome == zonehold.OutcomeVerified || a.Trigger == zonehold.TriggerRequest || a.Trigger == zonehold.TriggerPage {
+	if a.Outcome == zonehold.OutcomeVerified || requestedBy(a.Trigger) {
 		return a
 	}
 	if a.Trigger == zonehold.TriggerCreate || d.State == zonehold.StatePending {
 		return nil
 	}
 	return a
+}
+
+// requestedBy reports whether somebody asked for a check with that trigger.
+func requestedBy(t zonehold.Trigger) bool {
+	return t == zonehold.TriggerRequest || t == zonehold.TriggerPage
 }
 
 // methodShown is that of the proof, while it stands; else of the last attempt.

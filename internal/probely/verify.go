@@ -95,19 +95,19 @@ func (c *call) check(id string, method zonehold.Method) (done bool, err error) {
 		if !a.State.Finished() {
 			return false, nil
 		}
-		if own != nil && err == nil || answers(under, a, method) {
+		if own != nil || answers(under, a, method) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// answers reports whether a check that somebody else asked for will do: it
-// verified, or looked at what ours would. One that began with the domain looks
-// at less.
+// answers reports whether the check that was under way will do: it verified,
+// or somebody asked for it and it looked at what ours would. One that began
+// with the domain looks at less.
 func answers(asked, a *app.Attempt, method zonehold.Method) bool {
 	if a.Outcome == zonehold.OutcomeVerified {
 		return true
 	}
-	return asked.Trigger != zonehold.TriggerCreate && a.Outcome != "" && (asked.Method == method || asked.Method == "")
+	return requestedBy(asked.Trigger) && a.Outcome != "" && (asked.Method == method || asked.Method == "")
 }
