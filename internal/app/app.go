@@ -52,6 +52,7 @@ type Domain struct {
 	Running     *Attempt         // queued or running one; nil: none
 	Turn        zonehold.Turn
 	CoveredBy   string // id of the domain whose proof covers this one
+	Source      string // id of the policy, delegation or connection, or the mail address, that the proof rests on
 	DNSHost     *diagnose.DNSHost
 	BasicUser   string // user name for HTTP basic authentication
 	HasPassword bool   // a password for it is kept; nobody gets it back

@@ -29,9 +29,9 @@ func (a *App) StartAttempt(ctx context.Context, actor zonehold.Actor, ref string
 	switch trigger {
 	case "":
 		trigger = zonehold.TriggerRequest
-	case zonehold.TriggerCreate, zonehold.TriggerRequest, zonehold.TriggerPage:
+	case zonehold.TriggerRequest, zonehold.TriggerPage:
 	default:
-		return nil, invalid("trigger", "A check by hand has the trigger create, request or page.")
+		return nil, invalid("trigger", "A check by hand has the trigger request or page.")
 	}
 	id := ref
 	if !zonehold.ValidID(zonehold.PrefixDomain, ref) {
@@ -91,6 +91,10 @@ func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) 
 	if err := allow(actor, zonehold.ScopeDomainsRead, zonehold.ScopeChecksRun); err != nil {
 		return nil, err
 	}
+	return a.wait(ctx, actor.Account.ID, id)
+}
+
+func (a *App) wait(ctx context.Context, accountID, id string) (*Attempt, error) {
 	always := context.WithoutCancel(ctx)
 	// Another process may run it: look now and then, at first more often.
 	next := a.timing.poll / 8
@@ -99,7 +103,7 @@ func (a *App) WaitAttempt(ctx context.Context, actor zonehold.Actor, id string) 
 	for waiting := true; ; {
 		rang, stop := a.wake.listen(id)
 		read, cancel := context.WithTimeout(always, readLimit)
-		at, err := a.store.Attempt(read, actor.Account.ID, id)
+		at, err := a.store.Attempt(read, accountID, id)
 		cancel()
 		if err != nil || at.State.Finished() || !waiting {
 			stop()
@@ -217,6 +221,7 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			begun     []*store.Attempt
 			work      []jobs.Job
 			scheduled []string
+			dropped   []string // domains whose attempt gives way
 		)
 		for _, s := range starts {
 			d, at := domains[s.attempt.DomainID], s.attempt
@@ -226,7 +231,13 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 				continue
 			}
 			at.Registrable = target(d.Hostname)
-			if other := under[d.ID]; other != nil {
+			other := under[d.ID]
+			if other != nil && automatic(other) && at.Trigger != zonehold.TriggerSchedule {
+				// What somebody asks for does not wait for what nobody did.
+				dropped = append(dropped, d.ID)
+				other = nil
+			}
+			if other != nil {
 				s.err = &Error{Kind: KindConflict, Attempt: attemptView(other), Message: "A check of this domain is under way. Wait for its end."}
 				continue
 			}
@@ -236,6 +247,14 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 					continue
 				}
 				scheduled = append(scheduled, d.ID)
+				at.Method, at.Requested = "", "" // a claim that is not proved: what may be known of it
+				if d.State.Verified() {
+					at.Method, at.Requested = d.Method, d.Method
+				}
+			} else if at.Trigger == zonehold.TriggerCreate {
+				// Outside of the budgets: nobody asked for it, it runs once for a
+				// claim, and it touches no target unless the account has a proved
+				// domain above it, a right given to it, or a connection of its own.
 			} else if s.err, err = budget.take(ctx, at); err != nil {
 				return err
 			} else if s.err != nil {
@@ -251,6 +270,9 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 				job.At = now.Add(a.timing.net)
 			}
 			begun, work = append(begun, at), append(work, job)
+		}
+		if err := a.drop(ctx, tx, dropped, now); err != nil {
+			return err
 		}
 		ids = nil // from here on, those that begin
 		numbers, err := a.jobs.Insert(ctx, tx, work)
@@ -271,6 +293,32 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 		}
 		return tx.Touch(ctx, ids)
 	})
+}
+
+// drop cancels unfinished attempts of domains.
+func (a *App) drop(ctx context.Context, tx *store.Tx, domainIDs []string, now time.Time) error {
+	for _, id := range domainIDs {
+		canceled, err := tx.CancelUnfinished(ctx, id, now)
+		if err != nil {
+			return err
+		}
+		if err := a.jobs.Delete(ctx, tx, jobIDs(canceled)); err != nil {
+			return err
+		}
+		for _, at := range canceled {
+			tx.AfterCommit(func() {
+				a.runs.cancel(at.ID, errCanceled)
+				a.wake.ring(at.ID)
+			})
+		}
+	}
+	return nil
+}
+
+// automatic reports whether nobody asked for the attempt and it tries only
+// methods for which nothing is placed.
+func automatic(at *store.Attempt) bool {
+	return at.Requested == "" && (at.Trigger == zonehold.TriggerCreate || at.Trigger == zonehold.TriggerSchedule)
 }
 
 var errNotDue = errors.New("not due any more")

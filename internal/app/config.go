@@ -22,11 +22,20 @@ import (
 // is empty, and explains the verdict.
 type CheckFunc func(ctx context.Context, kit *verify.Kit, method zonehold.Method, c verify.Claim) diagnose.Report
 
+// AutomaticFunc checks the methods of a claim for which nothing is placed.
+type AutomaticFunc func(ctx context.Context, kit *verify.Kit, c verify.Claim) diagnose.Report
+
 // Config of an App. Zero values are the defaults, except Store and Kit.
 type Config struct {
 	Store *store.Store
 	Kit   *verify.Kit // OtherClaim is set for each check by the App
 	Check CheckFunc   // nil: diagnose.Run and diagnose.RunAll
+	// CheckAutomatic checks the methods for which nothing is placed. Nil:
+	// diagnose.RunAutomatic.
+	CheckAutomatic AutomaticFunc
+	// CreateWait is how long the reply to a new claim may wait for those
+	// methods; 0: 2 s; negative: not at all.
+	CreateWait time.Duration
 
 	Worker bool // this process runs checks
 	Slots  int  // checks that run at a time straight from their request, and as many again from the queue; 0: 256
@@ -83,6 +92,7 @@ type App struct {
 	wake     bell
 	seen     seen
 	runs     runs
+	due      chan struct{} // the sweep is asked for
 
 	draining  chan struct{}
 	drainOnce sync.Once
@@ -95,6 +105,8 @@ type App struct {
 var (
 	_ Service     = (*App)(nil)
 	_ Idempotency = (*App)(nil)
+	_ Policies    = (*App)(nil)
+	_ Delegations = (*App)(nil)
 )
 
 // New prepares an App. It serves requests at once; checks run after Start.
@@ -113,6 +125,10 @@ func newApp(cfg Config, t timing) (*App, error) {
 	if cfg.Check == nil {
 		cfg.Check = diagnosed
 	}
+	if cfg.CheckAutomatic == nil {
+		cfg.CheckAutomatic = diagnose.RunAutomatic
+	}
+	cfg.CreateWait = cmp.Or(cfg.CreateWait, 2*time.Second)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -122,7 +138,7 @@ func newApp(cfg Config, t timing) (*App, error) {
 	if cfg.NodeName == "" {
 		cfg.NodeName, _ = os.Hostname() // only for show
 	}
-	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, node: zonehold.NewID("node"), timing: t, draining: make(chan struct{})}
+	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, node: zonehold.NewID("node"), timing: t, draining: make(chan struct{}), due: make(chan struct{}, 1)}
 	a.beat = func(ctx context.Context) error { return a.store.Beat(ctx, a.node, a.cfg.NodeName) }
 	a.starts = combiner[*start]{commit: a.commitStarts}
 	a.claims = combiner[*claim]{commit: a.commitClaims}

@@ -91,13 +91,46 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 	}
 	if created {
 		a.wake.ring(actor.Account.ID)
-		return a.view(d, nil, nil), true, nil
+		return a.tryKnown(ctx, d), true, nil
 	}
 	views, err := a.views(ctx, d)
 	if err != nil {
 		return nil, false, a.ours(ctx, "domain", err)
 	}
 	return views[0], false, nil
+}
+
+// tryKnown tries the methods for which nothing has to be placed on a new
+// claim, if any may apply, and returns its view as it is then, or after
+// CreateWait. The claim is made, whatever comes of it.
+func (a *App) tryKnown(ctx context.Context, d *store.Domain) *Domain {
+	standing, err := a.standing(ctx, d)
+	if err != nil {
+		a.log.WarnContext(ctx, "what is known of an account cannot be read", "err", err)
+		return a.view(d, nil, nil, nil)
+	}
+	if a.cfg.CreateWait < 0 || !a.mayProve(claimOf(d, standing)) {
+		return a.view(d, nil, nil, standing)
+	}
+	s := newStart(d.AccountID, d.ID, "", zonehold.TriggerCreate)
+	err = a.launch(ctx, s)
+	if err == nil {
+		wait, cancel := context.WithTimeout(ctx, a.cfg.CreateWait)
+		_, err = a.wait(wait, d.AccountID, s.attempt.ID)
+		cancel()
+	}
+	if err != nil {
+		a.log.WarnContext(ctx, "a new claim cannot be checked at once", "domain", d.ID, "err", err)
+	}
+	// Also for a caller who has gone: an Idempotency-Key keeps this view.
+	read, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
+	defer cancel()
+	views, err := a.views(read, d)
+	if err != nil {
+		a.log.WarnContext(ctx, "a new claim cannot be read", "domain", d.ID, "err", err)
+		return a.view(d, nil, nil, standing)
+	}
+	return views[0]
 }
 
 // ifGiven is nil for "".
@@ -308,19 +341,17 @@ func (a *App) change(ctx context.Context, actor zonehold.Actor, ref string, vers
 		d        *store.Domain
 		canceled []*store.Attempt
 	)
-	err = a.store.InTx(ctx, func(tx *store.Tx) error {
-		locked, err := tx.LockDomains(ctx, []string{found.ID})
-		if err != nil {
-			return err
-		}
-		d = locked[found.ID]
+	var touched []string
+	err = a.holding(ctx, []string{found.ID}, func(tx *store.Tx, held map[string]*store.Domain) error {
+		canceled, touched = nil, nil
+		d = held[found.ID]
 		if d == nil || !d.DeletedAt.IsZero() {
 			return notFound("domain")
 		}
 		if version != 0 && version != d.Version {
 			return &Error{Kind: KindPrecondition, Message: "The domain has changed meanwhile. Read it again."}
 		}
-		generation := d.Generation
+		generation, proved := d.Generation, d.State.Verified()
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		events, changed, err := fn(tx, d, now)
 		if err != nil || !changed {
@@ -336,11 +367,33 @@ func (a *App) change(ctx context.Context, actor zonehold.Actor, ref string, vers
 			}
 		}
 		d.UpdatedAt = now
+		var fallen []*store.Domain
+		if proved && !(d.State.Verified() && d.DeletedAt.IsZero()) {
+			how := "It was moved to another port"
+			if !d.DeletedAt.IsZero() {
+				how = "It was given up"
+			}
+			lost, err := a.lossOf(ctx, tx, []*store.Domain{d}, how, now)
+			if err != nil {
+				return err
+			}
+			var more []*zonehold.Event
+			if fallen, more, err = a.fall(ctx, tx, held, lost, now); err != nil {
+				return err
+			}
+			events = append(events, more...)
+			for _, f := range fallen {
+				touched = append(touched, f.AccountID)
+			}
+		}
 		// Before the unique index of claims: CreateDomain meets it under this lock.
 		if err := tx.LockAccount(ctx, d.AccountID); err != nil {
 			return err
 		}
 		if err := tx.UpdateDomain(ctx, d); err != nil {
+			return err
+		}
+		if err := tx.UpdateVerdicts(ctx, fallen); err != nil {
 			return err
 		}
 		return tx.AppendEvents(ctx, events)
@@ -351,7 +404,7 @@ func (a *App) change(ctx context.Context, actor zonehold.Actor, ref string, vers
 	if err != nil {
 		return nil, a.ours(ctx, "domain", err)
 	}
-	keys := []string{actor.Account.ID}
+	keys := append(touched, actor.Account.ID)
 	for _, at := range canceled {
 		a.runs.cancel(at.ID, errCanceled)
 		keys = append(keys, at.ID)
@@ -435,7 +488,10 @@ func (a *App) patch(d *store.Domain, p DomainPatch, now time.Time) (fields []str
 				// The proof was about the server at the old port.
 				d.State, d.StateSince = zonehold.StatePending, now
 				d.VerifiedAt, d.NextCheckAt, d.GraceEndsAt = time.Time{}, time.Time{}, time.Time{}
-				d.Method, d.Assurance, d.Covers = "", "", ""
+				if d.Method.Automatic() {
+					d.NextCheckAt = now // the new one may be given, too
+				}
+				d.Method, d.Assurance, d.Covers, d.ProofSource = "", "", "", ""
 			}
 			fields = append(fields, "port")
 		}

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -25,52 +27,62 @@ type finish struct {
 
 	// Set by commitFinishes.
 	applied bool // false: dropped, as the run or the claim is not current
+	raced   bool // what the proof rests on went while it was checked
 	method  zonehold.Method
 	outcome zonehold.Outcome
 	events  int
 }
 
 // commitFinishes writes results: attempts, evidence, the states of domains,
-// events. A result of a run that was taken away is dropped; one of a claim
-// that has changed or is gone makes the attempt canceled and changes nothing
-// else (threat T44).
+// what follows for others, events. A result of a run that was taken away is
+// dropped; one of a claim that has changed or is gone makes the attempt
+// canceled and changes nothing else (threat T44).
 func (a *App) commitFinishes(ctx context.Context, finishes []*finish) error {
-	return a.store.InTx(ctx, func(tx *store.Tx) error { return a.finishIn(ctx, tx, finishes) })
+	return widening(func(more []string) error {
+		return a.store.InTx(ctx, func(tx *store.Tx) error { return a.finishHolding(ctx, tx, finishes, more) })
+	})
 }
 
-// finishIn does so inside a transaction that has locked no domain yet.
+// finishIn does so inside a transaction that has locked no domain yet. Where
+// proofs of others end by it, it may fail by *wider.
 func (a *App) finishIn(ctx context.Context, tx *store.Tx, finishes []*finish) error {
+	return a.finishHolding(ctx, tx, finishes, nil)
+}
+
+// finishHolding does so holding more domains besides those of the finishes.
+func (a *App) finishHolding(ctx context.Context, tx *store.Tx, finishes []*finish, more []string) error {
 	rivals, err := a.rivals(ctx, tx, finishes)
 	if err != nil {
 		return err
 	}
-	ids := make([]string, len(finishes))
-	for i, f := range finishes {
-		ids[i] = f.attempt.DomainID
+	ids, err := sourceDomains(ctx, tx, finishes)
+	if err != nil {
+		return err
+	}
+	ids = append(ids, more...)
+	for _, f := range finishes {
+		ids = append(ids, f.attempt.DomainID)
 	}
 	domains, err := tx.LockDomains(ctx, ids)
 	if err != nil {
 		return err
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	ends := make([]store.Finish, len(finishes))
-	for i, f := range finishes {
-		f.applied, f.events = false, 0
-		f.method, f.outcome = f.report.Method, f.report.Outcome
-		ends[i] = store.Finish{Ref: f.attempt.Ref(), State: zonehold.AttemptCanceled, Method: f.attempt.Requested, FinishedAt: now}
-		if f.current(domains[f.attempt.DomainID]) {
-			ends[i] = f.end(domains[f.attempt.DomainID], rivals, now)
-		}
+	ends, err := a.ends(ctx, tx, domains, finishes, rivals, now)
+	if err != nil {
+		return err
 	}
 	ended, err := tx.Finish(ctx, ends)
 	if err != nil {
 		return err
 	}
 	var (
-		changed  []*store.Domain
+		changed  = map[string]*store.Domain{}
 		events   []*zonehold.Event
 		evidence = map[string]store.Packed{}
 		jobs     []int64
+		lost     []*store.Domain
+		looks    []store.Look
 	)
 	for i, f := range finishes {
 		if !ended[f.attempt.ID] {
@@ -83,14 +95,35 @@ func (a *App) finishIn(ctx context.Context, tx *store.Tx, finishes []*finish) er
 			continue
 		}
 		d := domains[f.attempt.DomainID]
+		before := *d
 		f.applied = true
 		own := a.apply(d, f, ends[i], now)
 		f.events = len(own)
 		events = append(events, own...)
-		changed = append(changed, d)
+		changed[d.ID] = d
 		evidence[f.attempt.ID] = f.evidence
+		if before.State.Verified() && !d.State.Verified() {
+			lost = append(lost, d)
+		}
+		looks = append(looks, a.looksAfter(&before, d)...)
+		if !d.NextCheckAt.IsZero() && !d.NextCheckAt.After(now) {
+			tx.AfterCommit(a.sweepSoon)
+		}
 	}
-	if err := tx.UpdateVerdicts(ctx, changed); err != nil {
+	losses, err := a.lossOf(ctx, tx, lost, "", now)
+	if err != nil {
+		return err
+	}
+	fallen, fell, err := a.fall(ctx, tx, domains, losses, now)
+	if err != nil {
+		return err
+	}
+	for _, d := range fallen {
+		changed[d.ID] = d
+		tx.AfterCommit(func() { a.wake.ring(d.AccountID) })
+	}
+	events = append(events, fell...)
+	if err := tx.UpdateVerdicts(ctx, slices.Collect(maps.Values(changed))); err != nil {
 		return err
 	}
 	if err := tx.InsertEvidence(ctx, evidence); err != nil {
@@ -99,7 +132,51 @@ func (a *App) finishIn(ctx context.Context, tx *store.Tx, finishes []*finish) er
 	if err := a.jobs.Delete(ctx, tx, jobs); err != nil {
 		return err
 	}
+	if err := a.look(ctx, tx, looks...); err != nil {
+		return err
+	}
 	return tx.AppendEvents(ctx, events)
+}
+
+// ends is what is written of the attempts.
+func (a *App) ends(ctx context.Context, tx *store.Tx, domains map[string]*store.Domain, finishes []*finish,
+	rivals map[zonehold.Hostname]string, now time.Time) ([]store.Finish, error) {
+	grounds, err := a.lockSources(ctx, tx, domains, finishes, now)
+	if err != nil {
+		return nil, err
+	}
+	var running map[string]bool // asked only where a result counts against others
+	if rivals != nil {
+		refs := make([]store.Ref, len(finishes))
+		for i, f := range finishes {
+			refs[i] = f.attempt.Ref()
+		}
+		if running, err = tx.StillRunning(ctx, refs); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]store.Finish, len(finishes))
+	for i, f := range finishes {
+		d := domains[f.attempt.DomainID]
+		f.applied, f.raced, f.events = false, false, 0
+		f.method, f.outcome = f.report.Method, f.report.Outcome
+		out[i] = store.Finish{Ref: f.attempt.Ref(), State: zonehold.AttemptCanceled, Method: f.attempt.Requested, FinishedAt: now}
+		if !f.current(d) {
+			continue
+		}
+		if f.report.Outcome == zonehold.OutcomeVerified {
+			stands, err := grounds.stands(ctx, d, f.report.Method, f.report.Source)
+			if err != nil {
+				return nil, err
+			}
+			f.raced = !stands
+		}
+		out[i] = f.end(d, now)
+		if out[i].Outcome == zonehold.OutcomeVerified && rivals != nil && running[f.attempt.ID] {
+			f.contest(&out[i], d, rivals)
+		}
+	}
+	return out, nil
 }
 
 // current reports whether the result is about the claim as it is now.
@@ -108,22 +185,31 @@ func (f *finish) current(d *store.Domain) bool {
 }
 
 // end is what is written of the attempt.
-func (f *finish) end(d *store.Domain, rivals map[zonehold.Hostname]string, now time.Time) store.Finish {
+func (f *finish) end(d *store.Domain, now time.Time) store.Finish {
 	r := f.report
 	e := store.Finish{
 		Ref: f.attempt.Ref(), State: zonehold.AttemptDone, Method: r.Method, Outcome: r.Outcome,
 		Problem: r.Problem, Notes: r.Notes, Steps: r.Steps, FinishedAt: now,
 	}
-	if r.Outcome != zonehold.OutcomeVerified || rivals == nil {
-		return e
+	if f.raced {
+		e.Outcome, e.Problem, f.outcome = zonehold.OutcomeRefused, gone(d, r.Method), zonehold.OutcomeRefused
+	}
+	return e
+}
+
+// contest refuses a fresh proof of a name that another account has proved, and
+// notes a good one: of two in one transaction the first counts. What its owner
+// gave is none.
+func (f *finish) contest(e *store.Finish, d *store.Domain, rivals map[zonehold.Hostname]string) {
+	if f.report.Method == zonehold.MethodDelegated {
+		return
 	}
 	if owner := rivals[d.Hostname]; owner != "" && owner != d.AccountID && !d.State.Verified() {
 		p := problem.New("claimed_by_other_account", problem.Facts{problem.FactDomain: string(d.Hostname)})
 		e.Outcome, e.Problem, f.outcome = zonehold.OutcomeRefused, &p, zonehold.OutcomeRefused
-		return e
+		return
 	}
-	rivals[d.Hostname] = d.AccountID // of two in one transaction the first counts
-	return e
+	rivals[d.Hostname] = d.AccountID
 }
 
 // rivals finds, for fresh proofs, which account has the name now, where the
@@ -146,27 +232,50 @@ func (a *App) rivals(ctx context.Context, tx *store.Tx, finishes []*finish) (map
 
 // apply changes a domain by a verdict about it, and returns the events.
 func (a *App) apply(d *store.Domain, f *finish, e store.Finish, now time.Time) []*zonehold.Event {
-	before := d.State
+	before, source := d.State, d.ProofSource
+	quiet := automatic(f.attempt)
+	verified := e.Outcome == zonehold.OutcomeVerified
+	switch {
+	case quiet && !verified:
+		// Nobody asked: the claim stays as it was, and its owner reads of no
+		// failure (the attempt itself is in the history).
+		a.lookedInVain(d, f, e, now)
+		return finishEvents(d, f, e, before, source, now)
+	case verified && f.attempt.Requested == "" && before == zonehold.StateVerified && e.Method.Automatic() && (quiet || !d.Method.Automatic()):
+		// It has a proof of its own, which is worth more. That is looked at too.
+		d.LastAttemptID, d.UpdatedAt, d.NextCheckAt = f.attempt.ID, now, earlier(d.NextCheckAt, now)
+		return finishEvents(d, f, e, before, source, now)
+	}
 	d.LastAttemptID, d.UpdatedAt, d.Problem = f.attempt.ID, now, e.Problem
 	if f.served != nil {
 		d.DNSHost = f.served.after(d.DNSHost)
 	}
 	after, moved := before.After(e.Outcome)
-	if e.Outcome == zonehold.OutcomeVerified {
-		a.proved(d, e.Method, now)
+	if verified {
+		a.proved(d, f.report, now)
 	} else if before.Verified() {
+		missing := false
+		if change, ok := e.Outcome.Change(); ok {
+			missing = change == zonehold.ChangeMissing
+		}
+		switch {
 		// Only a check of the very method that proved the domain can say that
 		// the proof is gone. Where another one failed, that one is asked soon.
-		if f.attempt.Requested != d.Method {
+		case f.attempt.Requested != d.Method || f.raced:
 			after, moved = before, false
 			d.NextCheckAt = earlier(d.NextCheckAt, now)
-		} else if moved {
+		case ownData(d.Method) && (missing || e.Outcome == zonehold.OutcomeRefused):
+			// No time of grace for what was taken back, but a look at what else
+			// may prove the claim.
+			after, moved = before.Next(zonehold.ChangeRevoked)
+			d.ProofSource, d.NextCheckAt, d.GraceEndsAt = "", now, time.Time{}
+		case moved:
 			d.GraceEndsAt = now.Add(a.cfg.RecheckGrace)
 			d.NextCheckAt = now.Add(min(recheckSoon, a.cfg.RecheckGrace))
-		} else if change, ok := e.Outcome.Change(); ok && change == zonehold.ChangeMissing && !now.Before(d.GraceEndsAt) {
+		case missing && !now.Before(d.GraceEndsAt):
 			after, moved = before.Next(zonehold.ChangeGraceEnded)
-			d.NextCheckAt, d.GraceEndsAt = time.Time{}, time.Time{}
-		} else {
+			d.ProofSource, d.NextCheckAt, d.GraceEndsAt = "", time.Time{}, time.Time{}
+		default:
 			d.NextCheckAt = now.Add(recheckSoon)
 			if d.GraceEndsAt.After(now) {
 				d.NextCheckAt = earlier(d.NextCheckAt, d.GraceEndsAt)
@@ -176,7 +285,46 @@ func (a *App) apply(d *store.Domain, f *finish, e store.Finish, now time.Time) [
 	if moved {
 		d.State, d.StateSince = after, now
 	}
-	return finishEvents(d, f, e, before, now)
+	return finishEvents(d, f, e, before, source, now)
+}
+
+// lookedInVain plans what follows a check that nobody asked for and that found
+// no proof. Where something could not be asked it is repeated, each time after
+// twice the time, until a recheck interval has passed.
+func (a *App) lookedInVain(d *store.Domain, f *finish, e store.Finish, now time.Time) {
+	since := now.Sub(d.UpdatedAt)
+	switch {
+	case d.State.Verified():
+		d.NextCheckAt = earlier(d.NextCheckAt, now.Add(recheckSoon))
+	case !d.NextCheckAt.IsZero() && !d.NextCheckAt.After(now):
+		// Made due while it ran: it may not have seen why.
+	case f.raced:
+		d.NextCheckAt = now
+	case e.Outcome == zonehold.OutcomeInconclusive && since < a.cfg.RecheckInterval:
+		d.NextCheckAt = now.Add(max(since, recheckSoon))
+	default:
+		d.NextCheckAt = time.Time{}
+	}
+}
+
+// looksAfter are the looks that a change of a domain calls for: at the claims
+// that its proof may cover now, and at those whose proof rests on one that
+// reaches less far than before.
+func (a *App) looksAfter(before, d *store.Domain) []store.Look {
+	was, is := 0, 0
+	if before.State.Verified() {
+		was = len(a.under(before))
+	}
+	if d.State.Verified() {
+		is = len(a.under(d))
+	}
+	switch {
+	case is > was:
+		return a.under(d)
+	case d.State.Verified() && before.State.Verified() && (before.Covers != d.Covers || before.Method != d.Method):
+		return []store.Look{{Name: d.ID, Reach: store.ReachProof}}
+	}
+	return nil
 }
 
 // earlier is the earlier of two times, of which zero ones do not count.
@@ -188,19 +336,25 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // proved notes a good proof.
-func (a *App) proved(d *store.Domain, method zonehold.Method, now time.Time) {
+func (a *App) proved(d *store.Domain, r diagnose.Report, now time.Time) {
 	if !d.State.Verified() {
 		d.VerifiedAt = now
 	}
-	d.Method, d.Problem, d.GraceEndsAt = method, nil, time.Time{}
-	d.NextCheckAt = now.Add(jitter(a.cfg.RecheckInterval))
-	if m, ok := verify.Lookup(method); ok {
-		c := m.Challenge(a.cfg.Kit, claimOf(d))
+	d.Method, d.ProofSource, d.Problem, d.GraceEndsAt = r.Method, r.Source, nil, time.Time{}
+	d.NextCheckAt = earlier(now.Add(jitter(a.cfg.RecheckInterval)), r.Until)
+	if m, ok := verify.Lookup(r.Method); ok {
+		c := m.Challenge(a.cfg.Kit, claimOf(d, nil))
 		d.Assurance, d.Covers = c.Proves, c.Covers
+	}
+	if r.Proves != "" {
+		d.Assurance, d.Covers = r.Proves, r.Proves.Covers()
+	}
+	if r.Covers != "" {
+		d.Covers = r.Covers
 	}
 }
 
-func finishEvents(d *store.Domain, f *finish, e store.Finish, before zonehold.DomainState, now time.Time) []*zonehold.Event {
+func finishEvents(d *store.Domain, f *finish, e store.Finish, before zonehold.DomainState, source string, now time.Time) []*zonehold.Event {
 	code := any(nil)
 	if e.Problem != nil {
 		code = string(e.Problem.Code)
@@ -221,7 +375,13 @@ func finishEvents(d *store.Domain, f *finish, e store.Finish, before zonehold.Do
 	case d.State == zonehold.StateAtRisk:
 		add(EventDomainAtRisk)
 	case d.State == zonehold.StateLapsed:
+		if source != "" {
+			data["source"] = source
+		}
 		add(EventDomainLapsed)
+	}
+	if automatic(f.attempt) {
+		return events
 	}
 	switch e.Outcome {
 	case zonehold.OutcomeAbsent, zonehold.OutcomeMismatch, zonehold.OutcomeRefused:

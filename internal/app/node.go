@@ -37,6 +37,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(func() { a.heart(loops) })
 	a.loops.Go(func() { a.watch(loops) })
 	a.loops.Go(func() { a.reap(loops) })
+	a.loops.Go(func() { a.sweeper(loops) })
 	return nil
 }
 
@@ -265,6 +266,9 @@ const eventsKept = 30 * 24 * time.Hour
 
 // sweep starts the scheduled checks that are due.
 func (a *App) sweep(ctx context.Context) error {
+	if err := a.finishLooks(ctx); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		due, err := a.store.DueDomains(ctx, time.Now(), 500)
 		if err != nil || len(due) == 0 {
@@ -275,7 +279,7 @@ func (a *App) sweep(ctx context.Context) error {
 			n := min(len(due), maxBatch)
 			batch := make([]*start, n)
 			for i, d := range due[:n] {
-				batch[i] = newStart(d.AccountID, d.ID, d.Method, zonehold.TriggerSchedule)
+				batch[i] = newStart(d.AccountID, d.ID, "", zonehold.TriggerSchedule)
 			}
 			due = due[n:]
 			if err := a.commitStarts(ctx, batch); err != nil {

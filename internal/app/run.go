@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -256,11 +258,19 @@ func (a *App) run(at *store.Attempt, d *store.Domain) {
 // check runs the method and never fails: what goes wrong on our side becomes
 // a verdict that changes nothing.
 func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (diagnose.Report, []string) {
-	claim := claimOf(d)
+	standing, err := a.standing(ctx, d)
+	if err != nil {
+		a.log.Error("what is known of an account cannot be read", "attempt", at.ID, "err", err)
+		return faultReport(at, d.Hostname, "our database did not answer"), nil
+	}
+	claim := claimOf(d, standing)
 	if d.Method != "" && at.Requested == d.Method {
 		claim.VerifiedBefore = d.VerifiedAt // so that a removed proof is called one
 	}
 	claim.FormerServers = readServed(d.DNSHost).Former
+	if claim.Siblings, err = a.siblings(ctx, d); err != nil {
+		a.log.Error("other names of an account cannot be read", "attempt", at.ID, "err", err) // they only help to explain
+	}
 	old, err := a.store.OldTokens(ctx, d.AccountID, d.Hostname, d.Tokens)
 	if err != nil {
 		a.log.Error("old tokens cannot be read", "attempt", at.ID, "err", err)
@@ -288,7 +298,11 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 				done <- faultReport(at, d.Hostname, "the check broke off with a fault in our program")
 			}
 		}()
-		done <- a.cfg.Check(ctx, &kit, at.Requested, claim)
+		if automatic(at) {
+			done <- a.cfg.CheckAutomatic(ctx, &kit, claim)
+		} else {
+			done <- a.cfg.Check(ctx, &kit, at.Requested, claim)
+		}
 	}()
 	secrets := basicSecrets(claim.BasicUser, claim.BasicPassword)
 	select {
@@ -305,6 +319,25 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 		a.log.Error("a check did not end in time", "attempt", at.ID, "method", at.Requested)
 		return faultReport(at, d.Hostname, "the check did not end in time"), secrets
 	}
+}
+
+// maxSiblings bounds the other names in which a record may have landed.
+const maxSiblings = 20
+
+// siblings are other names of the account that differ in what follows the
+// registrable label: example.net for example.com.
+func (a *App) siblings(ctx context.Context, d *store.Domain) ([]zonehold.Hostname, error) {
+	registrable, ok := d.Hostname.Registrable()
+	if !ok {
+		return nil, nil
+	}
+	label, _, _ := strings.Cut(registrable, ".")
+	names, err := a.store.SameLabel(ctx, d.AccountID, registrable, 2*maxSiblings)
+	names = slices.DeleteFunc(names, func(name zonehold.Hostname) bool {
+		other, ok := name.Registrable()
+		return !ok || !strings.HasPrefix(other, label+".") // the label stands elsewhere in it
+	})
+	return names[:min(len(names), maxSiblings)], err
 }
 
 func faultReport(at *store.Attempt, name zonehold.Hostname, detail string) diagnose.Report {

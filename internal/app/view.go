@@ -10,8 +10,8 @@ import (
 )
 
 // claimOf is the public part of what a check needs to know.
-func claimOf(d *store.Domain) verify.Claim {
-	return verify.Claim{Hostname: d.Hostname, Scheme: d.Scheme, Port: d.Port, Profile: d.Profile, Tokens: d.Tokens}
+func claimOf(d *store.Domain, standing *verify.Standing) verify.Claim {
+	return verify.Claim{Hostname: d.Hostname, Scheme: d.Scheme, Port: d.Port, Profile: d.Profile, Tokens: d.Tokens, Standing: standing}
 }
 
 // views adds to domains what screens need. The attempts in it come without
@@ -44,17 +44,28 @@ func (a *App) views(ctx context.Context, domains ...*store.Domain) ([]*Domain, e
 	if err != nil {
 		return nil, err
 	}
+	standings, err := a.standings(ctx, domains...)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]*Domain, len(domains))
 	for i, d := range domains {
-		out[i] = a.view(d, finished[d.LastAttemptID], running[d.ID])
+		out[i] = a.view(d, finished[d.LastAttemptID], running[d.ID], standings[d.ID])
 	}
 	return out, nil
 }
 
-func (a *App) view(d *store.Domain, last, running *store.Attempt) *Domain {
+func (a *App) view(d *store.Domain, last, running *store.Attempt, standing *verify.Standing) *Domain {
 	v := &Domain{
-		Domain: d.Domain, Challenges: a.challenges(d), LastAttempt: attemptView(last), Running: attemptView(running),
+		Domain: d.Domain, Challenges: a.challenges(d, standing), LastAttempt: attemptView(last), Running: attemptView(running),
 		Turn: zonehold.TurnYou, BasicUser: d.BasicUser, HasPassword: d.HasBasicPassword(),
+	}
+	switch {
+	case d.ProofSource == "":
+	case d.Method == zonehold.MethodExistingDomain:
+		v.CoveredBy = d.ProofSource
+	default:
+		v.Source = d.ProofSource
 	}
 	if d.State != zonehold.StateVerified {
 		v.Problem = d.Problem
@@ -71,8 +82,8 @@ func (a *App) view(d *store.Domain, last, running *store.Attempt) *Domain {
 	return v
 }
 
-func (a *App) challenges(d *store.Domain) []zonehold.Challenge {
-	claim := claimOf(d)
+func (a *App) challenges(d *store.Domain, standing *verify.Standing) []zonehold.Challenge {
+	claim := claimOf(d, standing)
 	methods := verify.Methods()
 	out := make([]zonehold.Challenge, len(methods))
 	for i, m := range methods {

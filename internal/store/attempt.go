@@ -144,8 +144,8 @@ func (s *Store) Attempts(ctx context.Context, domainID string, created time.Time
 	return out, doing("listing attempts", err)
 }
 
-// NthCheckOfAccount returns when the n-th newest requested check of the
-// account was made, counting back from now; zero when there are fewer since.
+// NthCheckOfAccount returns when the n-th newest check that the account asked
+// for was made, counting back from now; zero when there are fewer since.
 func (tx *Tx) NthCheckOfAccount(ctx context.Context, accountID string, n int, since time.Time) (time.Time, error) {
 	return tx.nthCheck(ctx, "account_id", accountID, n, since)
 }
@@ -158,7 +158,7 @@ func (tx *Tx) NthCheckOfTarget(ctx context.Context, registrable string, n int, s
 func (tx *Tx) nthCheck(ctx context.Context, column, value string, n int, since time.Time) (time.Time, error) {
 	var at int64
 	err := tx.q.QueryRowContext(ctx, "SELECT created_at FROM attempts WHERE "+column+
-		" = $1 AND cause <> 'schedule' AND created_at > $2 ORDER BY created_at DESC LIMIT 1 OFFSET $3",
+		" = $1 AND cause <> 'schedule' AND cause <> 'create' AND created_at > $2 ORDER BY created_at DESC LIMIT 1 OFFSET $3",
 		value, micros(since), n-1).Scan(&at)
 	if err = missing("counting checks", err); errors.Is(err, ErrNotFound) {
 		return time.Time{}, nil
@@ -178,6 +178,24 @@ func (tx *Tx) Claim(ctx context.Context, ids []string, nodeID string, now time.T
 		FROM v WHERE id = v_id AND state = 'queued' RETURNING ` + attemptColumns}
 	out, err := queryBulk(ctx, tx.s, tx.q, start, rows, scanAttempt)
 	return out, doing("starting attempts", err)
+}
+
+// StillRunning finds which runs nobody has taken away, and keeps it so until
+// the end of the transaction.
+func (tx *Tx) StillRunning(ctx context.Context, refs []Ref) (map[string]bool, error) {
+	rows := make([][]any, len(refs))
+	for i, r := range refs {
+		rows[i] = []any{r.ID, r.NodeID, r.Run}
+	}
+	find := bulk{types: "tti", text: `WITH v (v_id, v_node, v_run) AS ({rows}) SELECT id FROM attempts
+		WHERE state = 'running' AND EXISTS (SELECT 1 FROM v WHERE v_id = id AND v_node = node_id AND v_run = run)
+		ORDER BY id` + tx.s.forUpdate}
+	ids, err := queryBulk(ctx, tx.s, tx.q, find, rows, scanText)
+	out := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, doing("reading running attempts", err)
 }
 
 // Finish is the end of one run of an attempt.

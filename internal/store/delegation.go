@@ -97,11 +97,11 @@ func (s *Store) Delegation(ctx context.Context, accountID, id string) (*Delegati
 // DelegationFilter selects delegations of which an account is one side.
 type DelegationFilter struct {
 	AccountID       string
-	Given, Received bool   // which of both
-	DomainID        string // with Given: of this domain alone
-	Hostname        zonehold.Hostname
-	InForce         time.Time  // only those not ended then; zero: all
-	After           *DomainKey // continue after this one, by Time and ID
+	Given, Received bool              // which of both
+	OfDomain        string            // only those given of this domain, by id …
+	Hostname        zonehold.Hostname // … or for this name; with both, either
+	InForce         time.Time         // only those not ended then; zero: all
+	After           *DomainKey        // continue after this one, by Time and ID
 	Limit           int
 }
 
@@ -125,11 +125,15 @@ func (s *Store) Delegations(ctx context.Context, f DelegationFilter) ([]*Delegat
 		return nil, nil
 	}
 	where = append(where, "("+strings.Join(sides, " OR ")+")")
-	if f.DomainID != "" {
-		where = append(where, "domain_id = "+arg(f.DomainID))
+	var about []string
+	if f.OfDomain != "" {
+		about = append(about, "domain_id = "+arg(f.OfDomain))
 	}
 	if f.Hostname != "" {
-		where = append(where, "delegations.hostname = "+arg(string(f.Hostname)))
+		about = append(about, "delegations.hostname = "+arg(string(f.Hostname)))
+	}
+	if len(about) > 0 {
+		where = append(where, "("+strings.Join(about, " OR ")+")")
 	}
 	if !f.InForce.IsZero() {
 		where = append(where, "revoked_at = 0 AND (expires_at = 0 OR expires_at > "+arg(micros(f.InForce))+")")
@@ -157,10 +161,10 @@ func (tx *Tx) LockDelegations(ctx context.Context, ids []string) (map[string]zon
 }
 
 // DelegatedFrom finds of which domain each delegation is, by id.
-func (s *Store) DelegatedFrom(ctx context.Context, ids []string) (map[string]string, error) {
+func (tx *Tx) DelegatedFrom(ctx context.Context, ids []string) (map[string]string, error) {
 	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + delegationColumns +
 		" FROM delegations WHERE id IN (SELECT v_id FROM v)"}
-	found, err := queryBulk(ctx, s, s.r, find, column1(ids), scanDelegation)
+	found, err := queryBulk(ctx, tx.s, tx.q, find, column1(ids), scanDelegation)
 	out := make(map[string]string, len(found))
 	for _, d := range found {
 		out[d.ID] = d.DomainID
@@ -178,6 +182,14 @@ func (tx *Tx) EndDelegation(ctx context.Context, id, reason string, at time.Time
 	}
 	n, err := res.RowsAffected()
 	return n == 1, doing("ending a delegation", err)
+}
+
+// EndExpired notes the end of a delegation whose time is over, so that it can
+// be given again.
+func (tx *Tx) EndExpired(ctx context.Context, domainID, toAccount string, name zonehold.Hostname, now time.Time) error {
+	_, err := tx.q.ExecContext(ctx, `UPDATE delegations SET revoked_at = expires_at WHERE domain_id = $1 AND to_account = $2
+		AND hostname = $3 AND revoked_at = 0 AND expires_at > 0 AND expires_at <= $4`, domainID, toAccount, string(name), micros(now))
+	return doing("ending a delegation", err)
 }
 
 // EndDelegationsOf ends every delegation of the domains, and returns those

@@ -170,8 +170,8 @@ func (s *Store) domainsByID(ctx context.Context, q conn, ids []string, suffix st
 // only one account may have a name.
 const exclusiveLock = 0x7a6f6e656f6e6c79
 
-// VerifiedBy finds which account has proved the names of the given domains;
-// names that nobody has proved are left out. Until the end of the transaction
+// VerifiedBy finds which account has proved the names of the given domains,
+// other than by delegation; names that nobody has proved are left out. Until the end of the transaction
 // no other one can ask the same. Call it before locking domains.
 func (tx *Tx) VerifiedBy(ctx context.Context, domainIDs []string) (map[zonehold.Hostname]string, error) {
 	if tx.pg != nil {
@@ -184,7 +184,7 @@ func (tx *Tx) VerifiedBy(ctx context.Context, domainIDs []string) (map[zonehold.
 		account string
 	}
 	find := bulk{types: "t", text: `WITH v (v_id) AS ({rows}) SELECT hostname, account_id FROM domains
-		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk')
+		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk') AND method <> 'delegated'
 			AND hostname IN (SELECT hostname FROM domains WHERE id IN (SELECT v_id FROM v))
 		ORDER BY verified_at DESC`}
 	found, err := queryBulk(ctx, tx.s, tx.q, find, column1(domainIDs), func(row scanner) (o owner, err error) {

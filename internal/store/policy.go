@@ -103,22 +103,27 @@ func (s *Store) Policies(ctx context.Context, f PolicyFilter) ([]*Policy, error)
 	return out, doing("listing policies", err)
 }
 
-// maxOver bounds the policies and delegations that are looked at for one name.
-const maxOver = 50
-
-// PoliciesOver lists the policies that can give the account a name, those in
-// force first, then the newest; at most 50 for each name they are written for.
-// Those for the label of an account stand for every account.
-func (s *Store) PoliciesOver(ctx context.Context, accountID string, name zonehold.Hostname, now time.Time) ([]zonehold.Policy, error) {
-	rows := [][]any{{string(name), int64(1), accountID, micros(now)}}
-	for _, above := range Above(name) {
-		rows = append(rows, []any{string(above), int64(0), accountID, micros(now)})
+// PoliciesOver lists the policies, ended ones too, that may give the account
+// one of the names: those written for the name or for one above it. Which
+// really do, zonehold.Policy.Gives tells. Those in force come first, then the
+// newest; at most 1000.
+func (s *Store) PoliciesOver(ctx context.Context, accountID string, names []zonehold.Hostname, now time.Time) ([]zonehold.Policy, error) {
+	var bases []string
+	for _, name := range names {
+		bases = append(bases, string(name))
+		for _, above := range Above(name) {
+			bases = append(bases, string(above))
+		}
 	}
-	find := bulk{types: "titi", text: `WITH v (v_base, v_self, v_account, v_now) AS ({rows})
+	rows := column1(bases)
+	for i := range rows {
+		rows[i] = append(rows[i], accountID, micros(now))
+	}
+	find := bulk{types: "tti", text: `WITH v (v_base, v_account, v_now) AS ({rows})
 		SELECT ` + policyColumns + ` FROM v JOIN policies ON base = v_base
-		WHERE CASE WHEN pattern = base THEN 1 ELSE 0 END = v_self AND (account_id = '' OR account_id = v_account)
+		WHERE account_id = '' OR account_id = v_account
 		ORDER BY CASE WHEN revoked_at = 0 AND (expires_at = 0 OR expires_at > v_now) THEN 0 ELSE 1 END, created_at DESC
-		LIMIT 50`}
+		LIMIT 1000`}
 	found, err := queryBulk(ctx, s, s.r, find, rows, scanPolicy)
 	if err != nil {
 		return nil, fmt.Errorf("reading policies: %w", err)
@@ -132,9 +137,9 @@ func (s *Store) PoliciesOver(ctx context.Context, accountID string, name zonehol
 		}
 		return b.CreatedAt.Compare(a.CreatedAt)
 	})
-	var out []zonehold.Policy
-	for _, p := range found[:min(len(found), maxOver)] {
-		out = append(out, p.Policy)
+	out := make([]zonehold.Policy, min(len(found), 1000))
+	for i := range out {
+		out[i] = found[i].Policy
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -18,23 +19,25 @@ type Grounds struct {
 	Policies   bool // a policy for the account or for all, ended ones too
 	Mailboxes  bool
 	Connection bool
+	Codes      bool // mailed codes that were brought back for a domain
 }
 
 // Grounds reads what there is in an account, or ErrNotFound.
 func (s *Store) Grounds(ctx context.Context, accountID string) (g Grounds, err error) {
-	var confirmed, proved, delegated, policies, mailboxes, connection int64
+	var confirmed, proved, delegated, policies, mailboxes, connection, codes int64
 	err = s.r.QueryRowContext(ctx, "SELECT "+accountColumns+`,
 		CASE WHEN EXISTS (SELECT 1 FROM domains WHERE account_id = accounts.id AND deleted_at = 0
 			AND state IN ('verified', 'at_risk')) THEN 1 ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM delegations WHERE to_account = accounts.id) THEN 1 ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM policies WHERE account_id = '' OR account_id = accounts.id) THEN 1 ELSE 0 END,
 		CASE WHEN EXISTS (SELECT 1 FROM mailboxes WHERE account_id = accounts.id) THEN 1 ELSE 0 END,
-		CASE WHEN EXISTS (SELECT 1 FROM connections WHERE account_id = accounts.id) THEN 1 ELSE 0 END
+		CASE WHEN EXISTS (SELECT 1 FROM connections WHERE account_id = accounts.id) THEN 1 ELSE 0 END,
+		CASE WHEN EXISTS (SELECT 1 FROM mail_codes WHERE account_id = accounts.id AND domain_id <> '' AND used_at > 0) THEN 1 ELSE 0 END
 		FROM accounts WHERE id = $1`, accountID).Scan(&g.Account.ID, &g.Account.Number, &g.Account.Name, &g.Account.Email,
-		&confirmed, &proved, &delegated, &policies, &mailboxes, &connection)
+		&confirmed, &proved, &delegated, &policies, &mailboxes, &connection, &codes)
 	g.Account.EmailConfirmed = confirmed != 0
 	g.Proved, g.Delegated, g.Policies = proved != 0, delegated != 0, policies != 0
-	g.Mailboxes, g.Connection = mailboxes != 0, connection != 0
+	g.Mailboxes, g.Connection, g.Codes = mailboxes != 0, connection != 0, codes != 0
 	return g, missing("reading what an account has", err)
 }
 
@@ -47,17 +50,19 @@ func (s *Store) VerifiedAmong(ctx context.Context, accountID string, names []zon
 	}
 	find := bulk{types: "tt", text: "WITH v (v_account, v_name) AS ({rows}) SELECT " + domainColumns + ` FROM v JOIN domains
 		ON account_id = v_account AND hostname = v_name
-		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk') ORDER BY length(hostname) DESC, verified_at, id LIMIT 50`}
+		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk') ORDER BY length(hostname) DESC, verified_at, id`}
 	found, err := queryBulk(ctx, s, s.r, find, rows, scanDomain)
 	return found, doing("reading proved domains", err)
 }
 
-// SameLabel lists other names of the account whose registrable domain has the
-// same first label, "example" of example.com; at most limit.
-func (s *Store) SameLabel(ctx context.Context, accountID string, name zonehold.Hostname, label string, limit int) ([]zonehold.Hostname, error) {
+// SameLabel lists names of the account that hold the first label of a
+// registrable domain but do not lie in it: example.net for example.com. At
+// most limit.
+func (s *Store) SameLabel(ctx context.Context, accountID, registrable string, limit int) ([]zonehold.Hostname, error) {
+	label, _, _ := strings.Cut(registrable, ".")
 	rows, err := s.r.QueryContext(ctx, `SELECT DISTINCT hostname FROM domains WHERE account_id = $1 AND deleted_at = 0
-		AND hostname <> $2 AND (hostname LIKE $3 OR hostname LIKE $4) ORDER BY hostname LIMIT $5`,
-		accountID, string(name), label+".%", "%."+label+".%", limit)
+		AND (hostname LIKE $2 OR hostname LIKE $3) AND hostname <> $4 AND hostname NOT LIKE $5 ORDER BY hostname LIMIT $6`,
+		accountID, label+".%", "%."+label+".%", registrable, "%."+registrable, limit)
 	out, err := collect(rows, err, func(row scanner) (h zonehold.Hostname, err error) {
 		err = row.Scan(&h)
 		return h, err
@@ -101,7 +106,7 @@ const (
 	ReachName  Reach = "name"  // those on exactly that name
 	ReachBelow Reach = "below" // those below that name
 	ReachLabel Reach = "label" // those below the label of their own account below that name
-	ReachProof Reach = "proof" // those whose proof rests on what Name holds: these are checked again although proved
+	ReachProof Reach = "proof" // those whose proof rests on what Name holds, an id, or on a delegation of that domain: these are checked again although proved
 )
 
 // Look asks for claims to be looked at again.
@@ -128,7 +133,8 @@ func (l Look) condition() (where string, args []any) {
 	case ReachName:
 		add("hostname = $%d", l.Name)
 	case ReachProof:
-		add("proof_source = $%d AND proof_source <> ''", Text(l.Name))
+		add(`proof_source <> '' AND (proof_source = $%d OR proof_source IN
+			(SELECT id FROM delegations WHERE domain_id = $%d AND revoked_at = 0))`, Text(l.Name), Text(l.Name))
 	case ReachBelow, ReachLabel:
 		from := reversed(zonehold.Hostname(l.Name)) + "."
 		add("hostname_reversed > $%d AND hostname_reversed < $%d", from, from[:len(from)-1]+"/") // "/" follows "."
@@ -229,6 +235,37 @@ func (tx *Tx) TakeLook(ctx context.Context) (*Look, error) {
 		return nil, doing("taking a look", err)
 	}
 	return found[0], nil
+}
+
+// LockMailbox finds a mail address of the account and keeps other transactions
+// from changing it, or ErrNotFound. Domains are locked before addresses.
+func (tx *Tx) LockMailbox(ctx context.Context, accountID string, address zonehold.MailAddress) (m zonehold.Mailbox, err error) {
+	var confirmed, created int64
+	err = tx.q.QueryRowContext(ctx, "SELECT account_id, address, confirmed_at, confirmed_by, created_at FROM mailboxes"+
+		" WHERE account_id = $1 AND target = $2"+tx.s.forUpdate, accountID, Text(address.Key())).
+		Scan(&m.AccountID, &m.Address, &confirmed, &m.ConfirmedBy, &created)
+	m.ConfirmedAt, m.CreatedAt = fromMicros(confirmed), fromMicros(created)
+	return m, missing("finding a mail address", err)
+}
+
+// LockConnection checks that the account has a connection and keeps other
+// transactions from removing it, or ErrNotFound. Domains are locked before
+// connections.
+func (tx *Tx) LockConnection(ctx context.Context, accountID, id string) error {
+	var got string
+	err := tx.q.QueryRowContext(ctx, "SELECT id FROM connections WHERE id = $1 AND account_id = $2"+tx.s.forUpdate,
+		Text(id), accountID).Scan(&got)
+	return missing("finding a connection", err)
+}
+
+// AccountsWithMailbox lists the accounts that confirmed a mail address, those
+// by a code only since then; at most 2.
+func (s *Store) AccountsWithMailbox(ctx context.Context, address zonehold.MailAddress, since time.Time) ([]zonehold.Account, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT "+accountColumns+` FROM mailboxes JOIN accounts ON accounts.id = mailboxes.account_id
+		WHERE domain = $1 AND target = $2 AND confirmed_at > 0 AND (confirmed_by <> 'code' OR confirmed_at > $3)
+		ORDER BY accounts.id LIMIT 2`, string(address.Domain()), Text(address.Key()), micros(since))
+	out, err := collect(rows, err, scanAccount)
+	return out, doing("finding the accounts of a mail address", err)
 }
 
 // HasLook reports whether any look is kept.

@@ -27,6 +27,18 @@ type Tx struct {
 	s    *Store
 	lite *sql.Tx
 	pg   pgx.Tx
+
+	after []func() // run once it is committed
+}
+
+// AfterCommit has fn run when the transaction is committed, and not if it
+// fails. It must return at once.
+func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
+
+func (tx *Tx) committed() {
+	for _, fn := range tx.after {
+		fn()
+	}
 }
 
 // SQLite is the transaction to give to River on SQLite, else nil.
@@ -51,12 +63,14 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 		defer q.learn()        // last, when the connection is free again
 		defer s.commits.Add(1) // also when it is not sure that it failed
 		defer lite.Rollback()  //nolint:errcheck // no effect after Commit
-		if err := fn(&Tx{q: q, s: s, lite: lite}); err != nil {
+		tx := &Tx{q: q, s: s, lite: lite}
+		if err := fn(tx); err != nil {
 			return err
 		}
 		if err := lite.Commit(); err != nil {
 			return fmt.Errorf("committing: %w", err)
 		}
+		tx.committed()
 		return nil
 	}
 	// One pinned connection carries both database/sql for our rows and the
@@ -82,12 +96,14 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 		defer cancel()
 		_ = pg.Rollback(end) // no effect after Commit
 	}()
-	if err := fn(&Tx{q: c, s: s, pg: pg}); err != nil {
+	tx := &Tx{q: c, s: s, pg: pg}
+	if err := fn(tx); err != nil {
 		return err
 	}
 	if err := pg.Commit(ctx); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
+	tx.committed()
 	return nil
 }
 
