@@ -36,18 +36,23 @@ const (
 	maxServers = 32
 )
 
+// Doer makes HTTP requests, as a *http.Client does.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
 // Config of a Provider.
 type Config struct {
 	// HTTP makes the requests: a client of web.NewAPIClient, so that the guard
 	// and the limits apply.
-	HTTP *http.Client
+	HTTP Doer
 	// Endpoint is the base URL of the API; "": DefaultEndpoint.
 	Endpoint string
 }
 
 // Provider opens accounts.
 type Provider struct {
-	http *http.Client
+	http Doer
 	base string
 }
 

@@ -51,11 +51,16 @@ const (
 	region = "us-east-1"
 )
 
+// Doer makes HTTP requests, as a *http.Client does.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
 // Config of a Provider.
 type Config struct {
 	// HTTP makes the requests: a client of web.NewAPIClient, so that the guard
 	// and the limits apply.
-	HTTP *http.Client
+	HTTP Doer
 	// Endpoint is the base URL in place of AWS's own; "" for that one. The
 	// environment is not read here.
 	Endpoint string
@@ -145,7 +150,7 @@ func (p *Provider) Open(id, name string, creds map[string]string) (*Account, err
 
 // apiOnly lets nothing pass for an answer of the API that is not one: to the
 // SDK the sign-in page of some network is a list without zones.
-type apiOnly struct{ client *http.Client }
+type apiOnly struct{ client Doer }
 
 var errNotAPI = errors.New("not an answer of the API")
 
