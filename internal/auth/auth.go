@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
 	"slices"
 	"strings"
 	"sync"
@@ -238,10 +237,11 @@ func (a *Auth) CreateAccount(ctx context.Context, name, email string, confirmed 
 		return zonehold.Account{}, fmt.Errorf("%w: a name cannot begin with acc_, which marks ids", ErrInvalid)
 	}
 	if email != "" {
-		addr, err := mail.ParseAddress(email)
-		if err != nil || addr.Address != email || len(email) > 254 {
+		address, err := zonehold.ParseMailAddress(email)
+		if err != nil {
 			return zonehold.Account{}, fmt.Errorf("%w: the e-mail address is not one of the form name@example.com", ErrInvalid)
 		}
+		email = string(address)
 	} else if confirmed {
 		return zonehold.Account{}, fmt.Errorf("%w: give the e-mail address that is confirmed", ErrInvalid)
 	}
