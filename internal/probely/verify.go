@@ -37,7 +37,7 @@ func (c *call) verify() (reply, error) {
 	if err := in.errs.err(); err != nil {
 		return reply{}, err
 	}
-	done, err := c.check(d.ID, method)
+	a, err := c.check(d.ID, method)
 	if e, ok := errors.AsType[*app.Error](err); ok && e.Kind == app.KindInvalid {
 		return reply{}, errField(field, refusal(e)) // a method that is switched off here
 	}
@@ -47,8 +47,11 @@ func (c *call) verify() (reply, error) {
 	if d, err = c.service.Domain(c.r.Context(), c.actor, d.ID); err != nil {
 		return reply{}, failure(err)
 	}
+	if a != nil {
+		d.LastAttempt = a // the reply is about this one, whatever came after it
+	}
 	body := c.domain(d)
-	if !done && !body.Verified {
+	if a == nil && !body.Verified {
 		body.LastError = textRunning
 	}
 	return ok(body)
@@ -74,10 +77,10 @@ func (in *input) method() (m zonehold.Method, field string) {
 	return "", methodFields[0]
 }
 
-// check runs one check to its end, and reports whether that came in time.
-// Where one is under way already, it is waited for; if it has not answered the
-// same question, ours follows.
-func (c *call) check(id string, method zonehold.Method) (done bool, err error) {
+// check runs one check to its end; nil: that did not come in time. Where one
+// is under way already, it is waited for; if it has not answered the same
+// question, ours follows.
+func (c *call) check(id string, method zonehold.Method) (*app.Attempt, error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.wait)
 	defer cancel()
 	for range maxJoined {
@@ -86,20 +89,20 @@ func (c *call) check(id string, method zonehold.Method) (done bool, err error) {
 		if e, ok := errors.AsType[*app.Error](err); ok && e.Kind == app.KindConflict && e.Attempt != nil {
 			under = e.Attempt
 		} else if err != nil {
-			return false, err
+			return nil, err
 		}
 		a, err := c.service.WaitAttempt(ctx, c.actor, under.ID)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if !a.State.Finished() {
-			return false, nil
+			return nil, nil
 		}
 		if own != nil || answers(under, a, method) {
-			return true, nil
+			return a, nil
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // answers reports whether the check that was under way will do: it verified,
