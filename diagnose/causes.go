@@ -56,6 +56,11 @@ var causes = []cause{
 
 	{"domain_not_registered", onWeb, notRegisteredHost, false},
 	{"domain_not_registered", onAll, nil, false},
+	{"dnssec_ds_mismatch", onAll, nil, false},
+	{"dnssec_signatures_missing", onAll, nil, false},
+	{"dnssec_signature_expired", onAll, nil, false},
+	{"dnssec_bogus", onAll, nil, false},
+	{"dnssec_keys_unavailable", onAll, nil, false},
 	{"", onWeb, hostServers, false}, // the codes of name servers
 	{"domain_parked", onDNS, parked, false},
 

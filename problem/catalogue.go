@@ -85,6 +85,7 @@ func Lookup(code Code) (Entry, bool) {
 const (
 	lookedTXT   = "The TXT record {name} on every name server of the zone. Value: {expected}"
 	lookedDNS   = "The {type} record {name} on every name server of the zone. Value: {expected}"
+	lookedChain = "A chain of valid signatures from the root to {name} (DNSSEC)"
 	lookedCNAME = "The CNAME record {name} on every name server of the zone. Target: {expected}"
 	lookedFile  = "The file {url} with status 200. Content: {expected}"
 	lookedMeta  = "A meta tag in the head of {url} (the home page). Content of the tag: {expected}"

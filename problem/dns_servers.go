@@ -87,18 +87,80 @@ var dnsServers = []Entry{
 		SeeItYourself: digDNS,
 	},
 	{
+		Code:              "dnssec_ds_mismatch", // F18
+		WhoActs:           Owner,
+		RetryAfterSeconds: 600,
+		Title:             "The DS record at the registrar belongs to another key",
+		Meaning:           "The registry vouches for a DNSSEC key that the zone does not have. That is what is left after a move to another DNS provider, or after the zone was signed with new keys. Validating resolvers give no answer at all for such a domain, and we do not believe one either.",
+		LookedFor:         lookedChain,
+		Found:             "The DS record names {ds_keys}, and the zone {zone} has {keys} instead.",
+		Fixes: []string{
+			"At your registrar, remove the DS record of {ds_keys}, or replace it by the one that your present DNS provider shows.",
+			"The old record may be kept in caches for up to a day; we ask the registry itself and see the change at once.",
+		},
+		Otherwise:     "At your registrar, remove the DS record, or replace it by the one that your present DNS provider shows.",
+		SeeItYourself: "dig +norecurse DNSKEY {zone} @{server}",
+	},
+	{
+		Code:              "dnssec_signatures_missing", // F18
+		WhoActs:           Owner,
+		RetryAfterSeconds: 600,
+		Title:             "The domain is announced as signed, but its answers are not",
+		Meaning:           "The registry has a DS record, which says that the zone is signed with DNSSEC, and its servers send no signatures. Mostly the domain has moved to a DNS provider that does not sign it, and the DS record of the former one has stayed. An answer without a signature cannot be told from a forged one.",
+		LookedFor:         lookedChain,
+		Found:             "There is a DS record of {ds_keys} (DNSSEC). The answers for the zone {zone} came without signatures that belong to it. They came from {servers} (name servers).",
+		Fixes: []string{
+			"If the zone {zone} is not meant to be signed, remove its DS record at your registrar.",
+			"If it is, switch DNSSEC on at your DNS provider, and enter at the registrar the DS record that the provider shows.",
+			fixPanel,
+		},
+		Otherwise:     "If the zone is not meant to be signed, remove its DS record at your registrar.",
+		SeeItYourself: "dig +norecurse +dnssec {type} {name} @{server}",
+	},
+	{
+		Code:              "dnssec_signature_expired", // F18
+		WhoActs:           DNSHost,
+		RetryAfterSeconds: 600,
+		Title:             "The DNSSEC signatures of the domain have expired",
+		Meaning:           "The signatures of a zone hold for some days and have to be made anew in time. These were not: the program that signs has stopped, or a server still shows an old copy of the zone. Validating resolvers give no answer at all for such a domain.",
+		LookedFor:         lookedChain,
+		Found:             "A signature in the zone {zone} ended on {until} (made by {keys}). It is at {servers} (name servers).",
+		Fixes: []string{
+			"Have the zone {zone} signed anew by your DNS provider, or start the program that signs it.",
+			"If only some of its servers show old signatures, see why they do not fetch the present zone.",
+			"If the zone is not meant to be signed any more, remove its DS record at your registrar.",
+		},
+		Otherwise:     "Have the zone signed anew by your DNS provider, or start the program that signs it.",
+		SeeItYourself: "dig +norecurse +dnssec {type} {name} @{server}",
+	},
+	{
 		Code:              "dnssec_bogus", // F18
 		WhoActs:           Owner,
 		RetryAfterSeconds: 600,
 		Title:             "The DNSSEC signatures of the domain are not valid",
-		Meaning:           "The registry says that the zone is signed, but its answers do not pass the check: signatures have expired, or the DS record at the registrar belongs to a key that the zone does not have. This often follows a move to another DNS provider. Validating resolvers give no answer at all for such a domain.",
-		LookedFor:         "A chain of valid signatures from the root to {name} (DNSSEC)",
-		Found:             "The chain breaks: {detail}",
+		Meaning:           "The registry says that the zone is signed, but its answers do not pass the check: signatures do not fit the records, or the proof that something does not exist is wrong. Validating resolvers give no answer at all for such a domain. Nothing that it says can be told from a forgery.",
+		LookedFor:         lookedChain,
+		Found:             "The chain of signatures breaks in the zone {zone} (DNSSEC). What is wrong: {detail}",
 		Fixes: []string{
 			"If the zone is no longer signed, remove the DS record at your registrar.",
 			"If it is signed, sign it anew and enter the DS record of its present key at your registrar.",
+			fixPanel,
 		},
 		SeeItYourself: "delv {name} {type}",
+	},
+	{
+		Code:              "dnssec_keys_unavailable",
+		WhoActs:           DNSHost,
+		RetryAfterSeconds: 300,
+		Title:             "The DNSSEC keys of the domain could not be fetched",
+		Meaning:           "The zones above say that the answers have to be signed, and the keys to check them with did not come. Without them an answer cannot be told from a forged one, so nothing changes for the domain. Often a firewall drops long answers, or questions over TCP.",
+		LookedFor:         lookedChain,
+		Found:             "No keys came for the zone {zone} (DNSSEC). What happened: {detail}",
+		Fixes: []string{
+			"See that the name servers of the zone answer questions for DNSKEY over UDP and over TCP (port 53).",
+			"Check again in a few minutes.",
+		},
+		SeeItYourself: "dig +norecurse +tcp DNSKEY {zone} @{server}",
 	},
 	{
 		Code:              "dns_servfail", // F17

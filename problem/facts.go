@@ -38,6 +38,8 @@ const (
 	FactRedirectChain  = "redirect_chain"  // URLs with " → " between them
 	FactProduct        = "product"         // the product that blocks or serves: "Cloudflare Bot Fight Mode"
 	FactCount          = "count"           // how many, in digits
+	FactKeys           = "keys"            // DNSSEC keys of the zone, or of a signature: "key 12345", "the keys 1 and 2"
+	FactDSKeys         = "ds_keys"         // the keys that the DS records at the registrar name
 )
 
 // facts lists every placeholder with a value for examples and tests.
@@ -71,4 +73,6 @@ var facts = map[string]string{
 	FactRedirectChain:  "https://example.com/ → https://www.example.com/ → https://example.com/",
 	FactProduct:        "Example Shield",
 	FactCount:          "3",
+	FactKeys:           "the keys 11111 and 22222",
+	FactDSKeys:         "key 23456",
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/zonehold/zonehold"
@@ -24,9 +25,17 @@ func count(a *dns.Answer, proves func(*dns.ServerAnswer) bool) tally {
 	t := tally{failed: a.Failed()}
 	type state struct{ have, lack bool }
 	byName := make(map[string]state, len(a.Servers))
+	var suspect []string // servers with a doubtful answer
 	for i := range a.Servers {
 		sa := &a.Servers[i]
 		if sa.Status != dns.StatusOK {
+			continue
+		}
+		if doubtful(sa) {
+			if !slices.Contains(suspect, sa.Server) {
+				t.failed = append(t.failed, *sa)
+			}
+			suspect = append(suspect, sa.Server)
 			continue
 		}
 		if sa.Kind == dns.KindReferral {
@@ -45,6 +54,9 @@ func count(a *dns.Answer, proves func(*dns.ServerAnswer) bool) tally {
 			st.lack = true
 		}
 		byName[sa.Server] = st
+	}
+	for _, name := range suspect {
+		delete(byName, name)
 	}
 	for i := range a.Servers {
 		sa := &a.Servers[i]
@@ -100,7 +112,14 @@ func (t *tally) missing(p NameserverPolicy) bool {
 // failureCode names how a server failed.
 func failureCode(sa *dns.ServerAnswer) problem.Code {
 	switch sa.Status {
+	case dns.StatusOK:
+		if sa.Fault != nil {
+			return FaultCode(sa.Fault)
+		}
 	case dns.StatusServFail:
+		if dnssecError(sa.EDE) {
+			return "dnssec_bogus"
+		}
 		return "dns_servfail"
 	case dns.StatusRefused, dns.StatusLame, dns.StatusForbidden, dns.StatusNoAddress, dns.StatusMalformed:
 		return "dns_lame_delegation"
@@ -116,18 +135,23 @@ func failureCode(sa *dns.ServerAnswer) problem.Code {
 func failureRank(c problem.Code) int {
 	switch c {
 	case "dns_servfail":
-		return 0
-	case "dns_tcp_blocked":
 		return 1
-	case "dns_lame_delegation":
+	case "dns_tcp_blocked":
 		return 2
+	case "dns_lame_delegation":
+		return 3
+	case "dns_timeout":
+		return 4
 	}
-	return 3
+	return 0 // DNSSEC
 }
 
 // ServersFinding names the most telling failure of servers that did not
 // answer usably, with the servers it is true of.
 func ServersFinding(failed []dns.ServerAnswer, f problem.Facts) *Finding {
+	if _, doubt := doubts(failed, f); doubt != nil {
+		return doubt
+	}
 	best := problem.Code("dns_timeout")
 	for i := range failed {
 		if c := failureCode(&failed[i]); failureRank(c) < failureRank(best) {
@@ -183,6 +207,9 @@ func statusWord(sa *dns.ServerAnswer) string {
 
 // walkFailure turns the failure of a walk into a finding and an outcome.
 func walkFailure(ctx context.Context, err error, f problem.Facts) (zonehold.Outcome, *Finding) {
+	if fault, ok := errors.AsType[*dns.Fault](err); ok {
+		return FaultFinding(fault, f)
+	}
 	code, outcome := problem.Code("dns_timeout"), zonehold.OutcomeInconclusive
 	switch {
 	case errors.Is(err, dns.ErrDisagree):
@@ -199,6 +226,10 @@ func walkFailure(ctx context.Context, err error, f problem.Facts) (zonehold.Outc
 		code, outcome = "hostname_invalid", zonehold.OutcomeRefused
 	case errors.Is(err, dns.ErrNoServers):
 		code = "dns_timeout"
+		// A resolver that validates for us gives no answer instead of a bogus one.
+		if said, ok := errors.AsType[*dns.ServerError](err); ok && dnssecError(said.EDE) {
+			return outcome, &Finding{"dnssec_bogus", with(f, problem.FactDetail, said.EDE)}
+		}
 	}
 	if ctx.Err() != nil && outcome == zonehold.OutcomeAbsent {
 		outcome = zonehold.OutcomeInconclusive

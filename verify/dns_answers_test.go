@@ -10,7 +10,8 @@ import (
 )
 
 // TestPolicy feeds sets of answers to both policies. A letter is one address:
-// y has the proof, n lacks it, t is silent, r refuses, f is forbidden, - cannot
+// y has the proof, n lacks it, b has it without a valid
+// signature, k has it and no keys to check it with, t is silent, r refuses, f is forbidden, - cannot
 // be reached from here; letters of one server stand together.
 func TestPolicy(t *testing.T) {
 	answer := func(servers ...string) *dns.Answer {
@@ -23,6 +24,10 @@ func TestPolicy(t *testing.T) {
 					sa.Status, sa.Kind = dns.StatusOK, dns.KindData
 				case 'n':
 					sa.Status, sa.Kind = dns.StatusOK, dns.KindNXDomain
+				case 'b':
+					sa.Status, sa.Kind, sa.Security, sa.Fault = dns.StatusOK, dns.KindData, dns.SecurityBogus, &dns.Fault{Code: dns.FaultSignatureWrong}
+				case 'k':
+					sa.Status, sa.Kind, sa.Security, sa.Fault = dns.StatusOK, dns.KindData, dns.SecurityIndeterminate, &dns.Fault{Code: dns.FaultKeysUnavailable}
 				case 't':
 					sa.Status = dns.StatusTimeout
 				case 'r':
@@ -72,6 +77,17 @@ func TestPolicy(t *testing.T) {
 		{[]string{"nt", "n-"}, no, no, ""},
 		{[]string{"y", "f"}, maybe, maybe, "dns_lame_delegation"},
 		{nil, maybe, maybe, "verifier_fault"},
+		{[]string{"b", "b"}, maybe, maybe, "dnssec_bogus"},
+		{[]string{"y", "b"}, maybe, maybe, "dnssec_bogus"},
+		{[]string{"n", "b"}, maybe, maybe, "dnssec_bogus"},
+		{[]string{"yb", "y"}, maybe, maybe, "dnssec_bogus"},
+		{[]string{"bb", "y", "y"}, maybe, yes, "dnssec_bogus"},
+		{[]string{"yb", "y", "y"}, maybe, yes, "dnssec_bogus"},
+		{[]string{"bt", "y"}, maybe, maybe, "dnssec_bogus"},
+		{[]string{"b", "r"}, maybe, maybe, "dnssec_bogus"},
+		{[]string{"k", "b"}, maybe, maybe, "dnssec_bogus"},
+		{[]string{"k", "k"}, maybe, maybe, "dnssec_keys_unavailable"},
+		{[]string{"n", "k"}, maybe, maybe, "dnssec_keys_unavailable"},
 	}
 	for _, tt := range tests {
 		a := answer(tt.servers...)
@@ -92,6 +108,19 @@ func TestPolicy(t *testing.T) {
 			if _, f := undecided(a, &c, problem.Facts{}); f.Code != tt.code {
 				t.Errorf("%v: %s, want %s", tt.servers, f.Code, tt.code)
 			}
+		}
+	}
+	for _, tt := range []struct {
+		servers []string
+		want    zonehold.Outcome
+	}{
+		{[]string{"b", "b"}, zonehold.OutcomeRefused}, {[]string{"y", "b"}, zonehold.OutcomeRefused}, {[]string{"n", "b", "t"}, zonehold.OutcomeRefused},
+		{[]string{"k", "b"}, zonehold.OutcomeRefused}, {[]string{"k", "y"}, maybe}, {[]string{"k", "k"}, maybe},
+	} {
+		a := answer(tt.servers...)
+		c := count(a, func(sa *dns.ServerAnswer) bool { return sa.Kind == dns.KindData })
+		if out, _ := undecided(a, &c, problem.Facts{}); out != tt.want {
+			t.Errorf("%v: %s, want %s", tt.servers, out, tt.want)
 		}
 	}
 	a := answer("f", "f")

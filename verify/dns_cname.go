@@ -105,7 +105,7 @@ func (r *Result) judgeWildcard(ctx context.Context, kit *Kit, ch zonehold.Challe
 	}
 	for i := range control.Servers {
 		sa := &control.Servers[i]
-		if sa.Status != dns.StatusOK || sa.Kind == dns.KindReferral {
+		if sa.Status != dns.StatusOK || sa.Kind == dns.KindReferral || doubtful(sa) {
 			continue
 		}
 		if pointsTo(sa, control.Name, ch.Record.Value) {
@@ -116,8 +116,10 @@ func (r *Result) judgeWildcard(ctx context.Context, kit *Kit, ch zonehold.Challe
 		r.Outcome = zonehold.OutcomeVerified
 		return
 	}
-	r.Outcome = zonehold.OutcomeInconclusive
-	r.Problem = ServersFinding(control.Servers, facts())
+	r.Outcome, r.Problem = doubts(control.Servers, facts())
+	if r.Problem == nil {
+		r.Outcome, r.Problem = zonehold.OutcomeInconclusive, ServersFinding(control.Servers, facts())
+	}
 }
 
 // pointsTo reports whether the answer holds a CNAME at name with the target.

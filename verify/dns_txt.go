@@ -109,6 +109,9 @@ func (r *Result) judgeTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge, 
 
 // undecided explains why the servers as a whole gave no answer.
 func undecided(a *dns.Answer, t *tally, f problem.Facts) (zonehold.Outcome, *Finding) {
+	if out, doubt := doubts(t.failed, f); doubt != nil {
+		return out, doubt
+	}
 	switch {
 	case len(t.have) > 0 && len(t.lack) > 0:
 		return zonehold.OutcomeInconclusive, disagreement(t, f)
@@ -152,6 +155,12 @@ func judgeChain(ctx context.Context, kit *Kit, lookup *dns.Lookup, facts func() 
 		if !t.proved(kit.Nameservers) {
 			f := with(facts(), problem.FactTarget, target)
 			return undecided(hop, &t, f)
+		}
+	}
+	if lookup.ChainErr != nil {
+		// Where a forged alias leads is no finding about the domain.
+		if out, doubt := doubts(lookup.Final().Servers, facts()); doubt != nil {
+			return out, doubt
 		}
 	}
 	if errors.Is(lookup.ChainErr, dns.ErrDisagree) {
@@ -319,12 +328,19 @@ func (r *Result) controlTXT(ctx context.Context, kit *Kit, ch zonehold.Challenge
 		return
 	}
 	r.Evidence.Control = control
+	target := aliasTarget(hop)
+	if target != "" && !sameSite(c.Hostname, zonehold.Hostname(lookup.Final().Name)) {
+		// It depends on the control whether the alias is a wildcard's.
+		if out, doubt := doubts(control.Servers, ZoneFacts(ChallengeFacts(ch, c), hop.Zone)); doubt != nil {
+			r.Outcome, r.Problem, r.Notes = out, doubt, nil
+			return
+		}
+	}
 	for i := range control.Servers {
 		sa := &control.Servers[i]
-		if sa.Status != dns.StatusOK || sa.Kind != dns.KindData && sa.Kind != dns.KindAlias {
+		if sa.Status != dns.StatusOK || doubtful(sa) || sa.Kind != dns.KindData && sa.Kind != dns.KindAlias {
 			continue
 		}
-		target := aliasTarget(hop)
 		same := target != "" && sa.AliasTarget() == target
 		if same && !sameSite(c.Hostname, zonehold.Hostname(lookup.Final().Name)) {
 			f := ZoneFacts(ChallengeFacts(ch, c), hop.Zone)

@@ -360,10 +360,13 @@ func hostFailure(ctx context.Context, e *web.Error, facts problem.Facts) (zoneho
 	}
 	facts[problem.FactName], facts[problem.FactType] = host, "A"
 	delete(facts, problem.FactExpected)
-	_, f := walkFailure(ctx, cause, facts)
-	// One server was asked, not all: too little to say "authoritatively not
-	// there".
-	return zonehold.OutcomeInconclusive, f
+	out, f := walkFailure(ctx, cause, facts)
+	if out != zonehold.OutcomeRefused || !errors.Is(cause, dns.ErrBogus) {
+		// One server was asked, not all: too little to say "authoritatively not
+		// there".
+		out = zonehold.OutcomeInconclusive
+	}
+	return out, f
 }
 
 // statusFailure names what a status other than 200 means.

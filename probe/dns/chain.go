@@ -30,7 +30,7 @@ type zoneKeys struct {
 
 // listsOnly says which keys the zone has.
 func (k *zoneKeys) listsOnly() string {
-	return zoneName(k.zone) + " lists only " + tagList(k.tags())
+	return zoneName(k.zone) + " lists only " + KeyList(k.tags())
 }
 
 func (k *zoneKeys) tags() []uint16 {
@@ -319,7 +319,7 @@ func dsTags(ds []delegationKey) []uint16 {
 
 // vouched begins a sentence on what the parent says.
 func vouched(name string, ds []delegationKey) string {
-	keys := tagList(dsTags(ds))
+	keys := KeyList(dsTags(ds))
 	if len(ds) == 1 {
 		keys += fmt.Sprintf(" (algorithm %d)", ds[0].algorithm)
 	}
@@ -339,7 +339,7 @@ func vouched(name string, ds []delegationKey) string {
 func mismatchText(name string, k *zoneKeys, ds []delegationKey) string {
 	text := vouched(name, ds)
 	if name == "" {
-		return text + ", but the root has " + tagList(k.tags()) + ": either the anchor is out of date, or these are not the servers that it is meant for"
+		return text + ", but the root has " + KeyList(k.tags()) + ": either the anchor is out of date, or these are not the servers that it is meant for"
 	}
 	switch tags := k.tags(); {
 	case len(tags) == 0:
@@ -347,7 +347,7 @@ func mismatchText(name string, k *zoneKeys, ds []delegationKey) string {
 	case slices.ContainsFunc(tags, func(t uint16) bool { return slices.Contains(dsTags(ds), t) }):
 		text += ", but the zone's key of that number is another one"
 	default:
-		text += ", but the zone has " + tagList(tags)
+		text += ", but the zone has " + KeyList(tags)
 	}
 	return text + ": after a move to another DNS host the DS record must be replaced or removed"
 }

@@ -49,10 +49,10 @@ func interpret(a *ServerAnswer, m *message, zone string, q *question, recursive 
 	switch m.rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError, dns.RcodeYXDomain:
 	case dns.RcodeRefused, dns.RcodeNotAuth:
-		a.Status, a.Err = StatusRefused, rcodeError(m.rcode)
+		a.Status, a.Err = StatusRefused, &ServerError{m.rcode, m.ede}
 		return r
 	case dns.RcodeServerFailure:
-		a.Status, a.Err = StatusServFail, rcodeError(m.rcode)
+		a.Status, a.Err = StatusServFail, &ServerError{m.rcode, m.ede}
 		return r
 	default:
 		a.Status, a.Err = StatusMalformed, rcodeError(m.rcode)
@@ -326,6 +326,14 @@ func contains(list []string, s string) bool {
 	}
 	return false
 }
+
+// ServerError is a failure that a server itself reported.
+type ServerError struct {
+	RCode int
+	EDE   string // RFC 8914 text, escaped, if any
+}
+
+func (e *ServerError) Error() string { return rcodeError(e.RCode).Error() }
 
 func rcodeError(rcode int) error {
 	name, ok := dns.RcodeToString[rcode]

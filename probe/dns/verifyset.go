@@ -89,11 +89,11 @@ var faultOrder = []FaultCode{
 // section 5.3). One is enough, by whatever key and algorithm (RFC 6840 section
 // 5.11).
 func (s *rrset) verify(l *labour, zone *zoneKeys, now time.Time) (validity, *Fault) {
-	fault := &Fault{Code: FaultSignaturesMissing, Zone: zone.zone, Name: s.owner.String(), Type: s.rtype}
+	fault := &Fault{Code: FaultSignaturesMissing, Zone: zone.zone, Name: s.owner.String(), Type: s.rtype, DSTags: dsTags(zone.ds)}
 	about := recordsOf(s.rtype, fault.Name)
 	note := func(f Fault) {
 		if slices.Index(faultOrder, f.Code) < slices.Index(faultOrder, fault.Code) {
-			f.Zone, f.Name, f.Type = fault.Zone, fault.Name, fault.Type
+			f.Zone, f.Name, f.Type, f.DSTags = fault.Zone, fault.Name, fault.Type, fault.DSTags
 			fault = &f
 		}
 	}
@@ -192,8 +192,8 @@ func missingText(zone, about string) string {
 
 func dateOf(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// tagList is "key 1", "the keys 1 and 2".
-func tagList(tags []uint16) string {
+// KeyList names keys by their tags: "key 1", "the keys 1 and 2", "no key".
+func KeyList(tags []uint16) string {
 	const most = 6
 	var words []string
 	for _, t := range tags[:min(len(tags), most)] {

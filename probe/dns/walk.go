@@ -271,6 +271,9 @@ func (r *Resolver) askAny(ctx context.Context, w *work, p *path, zone *Zone, q *
 	case zone.Name == "" && !(spoke && r.Forwarding()):
 		err = ErrOurNetworkDown
 	}
+	if said, ok := errors.AsType[*ServerError](last); ok {
+		return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w (%w)", shown(zone.Name), q.name, err, said)
+	}
 	return ServerAnswer{}, reading{}, fmt.Errorf("asking zone %s about %s: %w (%v)", shown(zone.Name), q.name, err, last) //nolint:errorlint // last does not decide what this is
 }
 
