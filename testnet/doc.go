@@ -37,6 +37,12 @@
 // addresses are loopback addresses, for a program that is told the root hints
 // and the ports.
 //
+// # Providers
+//
+// NewRoute53 and NewCloudflare are the APIs of two DNS providers, with
+// accounts, zones and faults: handlers for a Host under the provider's own
+// name, or for any HTTP server.
+//
 // # What else a test needs
 //
 // Resolver answers as the caches of others do, and can be primed with what is
