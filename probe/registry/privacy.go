@@ -2,6 +2,7 @@ package registry
 
 import (
 	_ "embed" // the data
+	"slices"
 	"strings"
 	"sync"
 )
@@ -65,11 +66,8 @@ func redactionIn(s string) string {
 func privacyOf(c Contact, domain string) string {
 	p := privacyData()
 	for _, text := range []string{c.Organization, c.Name} {
-		s := squeeze(text)
-		for _, w := range p.words {
-			if strings.Contains(s, w) {
-				return text
-			}
+		if isService(text) {
+			return text
 		}
 	}
 	local, at, ok := strings.Cut(c.Email, "@")
@@ -96,11 +94,18 @@ func privacyOf(c Contact, domain string) string {
 	return ""
 }
 
+// isService tells the name of a privacy service, "Withheld for Privacy ehf",
+// from what stands in the place of a name, "REDACTED FOR PRIVACY".
+func isService(name string) bool {
+	s := squeeze(name)
+	return !strings.Contains(s, "redacted") && slices.ContainsFunc(privacyData().words, func(w string) bool { return strings.Contains(s, w) })
+}
+
 // judge sets what the fields of a contact say about it, and returns the text
 // that says that something is withheld, or "".
 func (c *Contact) judge(domain string) string {
 	for _, text := range []string{c.Name, c.Organization} {
-		if why := redactionIn(text); why != "" {
+		if why := redactionIn(text); why != "" && !isService(text) {
 			c.Redacted = true
 			return why
 		}
