@@ -27,7 +27,7 @@ func (c *cli) configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := newKit(cfg); err != nil {
+			if _, err := newOutside(cfg); err != nil {
 				return err
 			}
 			if c.json || c.jsonl {

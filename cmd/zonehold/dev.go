@@ -37,7 +37,7 @@ up for your own tries. Nothing is kept.`,
 	}
 	cmd.Flags().BoolVar(&tour, "tour", false, "stop after the tour")
 	c.settingFlags(cmd, "listen", "log_level", "log_format")
-	cmd.AddCommand(c.devRecordCommand(), c.devPageCommand())
+	cmd.AddCommand(c.devRecordCommand(), c.devPageCommand(), c.devMailCommand())
 	return cmd
 }
 
@@ -56,7 +56,7 @@ func (c *cli) dev(cmd *cobra.Command, tourOnly bool) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a leftover in the temporary folder harms nobody
-	c.flags["data_dir"] = filepath.Join(dir, "data")
+	c.flags["data_dir"] = dataDir(dir)
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func (c *cli) dev(cmd *cobra.Command, tourOnly bool) error {
 		return fmt.Errorf("starting the fake internet: %w", err)
 	}
 	defer internet.Close()
-	kit, err := internet.kit(cfg)
+	out, err := internet.outside(cfg)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (c *cli) dev(cmd *cobra.Command, tourOnly bool) error {
 	logs := &gate{w: c.stderr}
 	defer context.AfterFunc(cmd.Context(), logs.close)()
 	log := telemetry.NewLogger(logs, cfg.LogLevel, cfg.LogFormat)
-	s, err := startServer(cmd.Context(), cfg, kit, log, (&devPanel{internet.Network}).handler())
+	s, err := startServer(cmd.Context(), cfg, out, log, newPanel(internet).handler())
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func defaultOf(setting string) string {
 
 // play makes the account, shows the tour and says how to go on.
 func (c *cli) play(ctx context.Context, s *server, internet *devInternet, dir string, tourOnly bool) error {
-	account, err := s.auth.CreateAccount(ctx, "dev", "", false)
+	account, err := s.auth.CreateAccount(ctx, "dev", devAddress, true)
 	if err != nil {
 		return err
 	}
@@ -223,14 +223,28 @@ func (c *cli) tour(ctx context.Context, w io.Writer, internet *testnet.Network, 
 func (c *cli) invite(internet *devInternet, url, env string, userID int64) {
 	w := c.stdout
 	fmt.Fprintf(w, "\n%s The service stays up at %s until Ctrl-C.\nIn another terminal, enter the fake internet, then try:\n\n", c.paint(bold, "Your turn."), url)
-	line := func(command, says string) { fmt.Fprintf(w, "  %-47s %s\n", command, c.paint(dim, "# "+says)) }
+	line := func(command, says string) {
+		if says != "" {
+			command = fmt.Sprintf("%-47s %s", command, c.paint(dim, "# "+says))
+		}
+		fmt.Fprintf(w, "  %s\n", command)
+	}
 	line(". "+shellQuote(env), "server, token and settings")
 	fmt.Fprintln(w)
 	line("zonehold domain add tea.example", "what to place")
 	line("zonehold dev record add NAME TXT VALUE", "the fake DNS panel")
 	line("zonehold dev page https://tea.example/PATH BODY", "the fake web host")
 	line("zonehold domain check tea.example", "says what is wrong")
+	fmt.Fprintln(w)
+	line("zonehold domain check tea.example -m whois", "visitor@mail.example is its contact")
+	line("zonehold email code tea.example --mailbox admin", "a code, then: dev mail, email confirm")
+	line("zonehold dev mail", "what was mailed")
+	line("zonehold provider connect cloudflare \\", "holds coffee, tea and cocoa.example")
+	line("  --credentials-file "+shellQuote(filepath.Join(filepath.Dir(env), "cloudflare")), "or aws_route53 with the file aws")
+	line("zonehold policy whitelist cocoa.example \\", "an act of the operator")
+	line("  --by me --reason test", "")
 	if internet.shared {
+		fmt.Fprintln(w)
 		line("zonehold verify cocoa.example", "the same without the service")
 		line("zonehold explain tea.example", "who serves it, what would work")
 		at := internet.Zone("tea.example").Servers()[0].Addr()
@@ -238,7 +252,8 @@ func (c *cli) invite(internet *devInternet, url, env string, userID int64) {
 	}
 	fmt.Fprintf(w, `
   API and problems: %s/docs/
+  Probely dialect:  curl -H "Authorization: JWT $ZONEHOLD_TOKEN" %s/domains/
   Yandex dialect:   curl -H "Authorization: OAuth $ZONEHOLD_TOKEN" \
                          %s/v4/user/%d/hosts
-`, url, url, userID)
+`, url, url, url, userID)
 }

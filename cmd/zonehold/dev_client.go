@@ -103,6 +103,41 @@ func (c *cli) devPageCommand() *cobra.Command {
 	return cmd
 }
 
+func (c *cli) devMailCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "mail",
+		Short: "Show the mails that the service sent on the fake internet",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var mails []devMail
+			if err := c.panel(cmd.Context(), "/dev/mails", nil, &mails, ""); err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(mails)
+			}
+			for i, m := range mails {
+				var err error
+				if c.jsonl {
+					err = c.printJSON(m)
+				} else {
+					if i > 0 {
+						fmt.Fprintln(c.stdout)
+					}
+					_, err = fmt.Fprintf(c.stdout, "%s\n%s\n\n%s\n", c.paint(bold, "To: "+clean(strings.Join(m.To, ", "))),
+						"Subject: "+clean(m.Subject), strings.TrimRight(m.Text, "\n"))
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	c.settingFlags(cmd, "server")
+	return cmd
+}
+
 // panel calls the control panel of a running `zonehold dev`; says is the
 // answer for people.
 func (c *cli) panel(ctx context.Context, path string, in, out any, says string) error {

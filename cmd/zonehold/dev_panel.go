@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/problem"
@@ -14,8 +15,22 @@ import (
 )
 
 // devPanel is the control panel of the fake internet, as a DNS host and a web
-// host would offer one: records and pages, over HTTP below /dev/.
-type devPanel struct{ net *testnet.Network }
+// host would offer one: records, pages and mail, over HTTP below /dev/.
+type devPanel struct {
+	net  *testnet.Network
+	mail *testnet.MailServer
+}
+
+func newPanel(d *devInternet) *devPanel { return &devPanel{d.Network, d.mail} }
+
+// devMail is a mail that the relay took.
+type devMail struct {
+	SentAt  time.Time `json:"sent_at"`
+	From    string    `json:"from"`
+	To      []string  `json:"to"`
+	Subject string    `json:"subject"`
+	Text    string    `json:"text"`
+}
 
 // devRecord is one record; Name is a full name.
 type devRecord struct {
@@ -50,6 +65,7 @@ func (p *devPanel) handler() http.Handler {
 		return z.RemoveRecords(r.Name+".", r.Type)
 	}))
 	mux.HandleFunc("POST /dev/pages", p.page)
+	mux.HandleFunc("GET /dev/mails", p.mails)
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
@@ -67,6 +83,14 @@ func (p *devPanel) list(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	writeDev(w, http.StatusOK, records)
+}
+
+func (p *devPanel) mails(w http.ResponseWriter, r *http.Request) {
+	mails := []devMail{}
+	for _, m := range p.mail.Mails() {
+		mails = append(mails, devMail{SentAt: m.Time.UTC(), From: m.From, To: m.To, Subject: m.Header("Subject"), Text: m.Text()})
+	}
+	writeDev(w, http.StatusOK, mails)
 }
 
 // change decodes a record, finds its zone and applies fn.

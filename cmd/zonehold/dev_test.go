@@ -39,13 +39,13 @@ func TestTourInPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit, err := internet.kit(cfg)
+	reached, err := internet.outside(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	c := &cli{stdout: &out, stderr: &out, env: func(string) string { return "" }}
-	s, err := startServer(t.Context(), cfg, kit, telemetry.NewLogger(&bytes.Buffer{}, cfg.LogLevel, cfg.LogFormat), nil)
+	s, err := startServer(t.Context(), cfg, reached, telemetry.NewLogger(&bytes.Buffer{}, cfg.LogLevel, cfg.LogFormat), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func post(t testing.TB, panel http.Handler, path, body string) (int, string) {
 }
 
 func TestPanelRefuses(t *testing.T) {
-	panel := (&devPanel{privateInternet(t).Network}).handler()
+	panel := newPanel(privateInternet(t)).handler()
 	long := strings.Repeat("a.", 119) + "tea.example"
 	for _, body := range []string{
 		"", "null", "[]", `{"name":1}`, `{"nonsense":1}`, "{" + strings.Repeat(" ", 2<<20) + "}",
@@ -179,7 +179,7 @@ func TestPanelRefuses(t *testing.T) {
 // The fake internet is bounded.
 func TestPanelIsBounded(t *testing.T) {
 	n := privateInternet(t)
-	panel := (&devPanel{n.Network}).handler()
+	panel := newPanel(n).handler()
 	refused := 0
 	for i := range maxPanelZones + 5 {
 		code, _ := post(t, panel, "/dev/records", fmt.Sprintf(`{"name":"n%d.example","type":"TXT","values":["x"]}`, i))
@@ -203,7 +203,7 @@ func FuzzPanel(f *testing.F) {
 	f.Add("*.tea.example", "NS", "a..b", "/%zz")
 	f.Add("tea.example", "NS", "tea.example.", "/x")
 	n := privateInternet(f)
-	panel := (&devPanel{n.Network}).handler()
+	panel := newPanel(n).handler()
 	f.Fuzz(func(t *testing.T, name, rtype, value, path string) {
 		body := func(v any) string {
 			data, err := json.Marshal(v)

@@ -178,6 +178,9 @@ func classifyAPI(e *client.Error) *exitError {
 		x.code = exitRateLimited
 	case 502, 503, 504:
 		x.code = exitUnreachable
+		if e.Problem != nil { // it is there, and says what it lacks
+			x.code = exitPartial
+		}
 	}
 	if e.Status == 401 { // the server's advice is for those who write requests
 		x.hints = []string{"give a token with ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE", "make one with: zonehold token create --account NAME"}

@@ -192,7 +192,7 @@ func (c *cli) operator(cmd *cobra.Command, fn func(context.Context, operator) er
 	// It runs no checks: what is due is found by the servers.
 	a, err := app.New(app.Config{Store: s, Kit: &verify.Kit{}})
 	if err == nil {
-		err = fn(ctx, onData(any(a).(app.Policies)))
+		err = fn(ctx, onData(a))
 	}
 	if cerr := s.Close(); err == nil {
 		err = cerr

@@ -16,8 +16,8 @@ func (c *cli) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the service",
 		Long: `Run the service: the native API below /v1/, the Yandex.Webmaster dialect below
-/v3…/v4.1, documentation at /docs/, health at /healthz and /readyz, figures at
-/metrics. It is ready when GET /readyz answers 200.`,
+/v3…/v4.1, the Probely dialect at /domains/ and its other roots, documentation
+at /docs/, health at /healthz and /readyz, figures at /metrics. It is ready when GET /readyz answers 200.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.serve(cmd) },
 	}
@@ -42,11 +42,11 @@ func (c *cli) serve(cmd *cobra.Command) error {
 		// costs some ten MB.
 		debug.SetGCPercent(200)
 	}
-	kit, err := newKit(cfg)
+	out, err := newOutside(cfg)
 	if err != nil {
 		return err
 	}
-	s, err := startServer(cmd.Context(), cfg, kit, log, nil)
+	s, err := startServer(cmd.Context(), cfg, out, log, nil)
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/zonehold/zonehold/internal/auth"
 	"github.com/zonehold/zonehold/internal/config"
 	"github.com/zonehold/zonehold/internal/httpapi"
+	"github.com/zonehold/zonehold/internal/probely"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/internal/telemetry"
 	"github.com/zonehold/zonehold/internal/webmaster"
-	"github.com/zonehold/zonehold/verify"
 )
 
 // Limits of the HTTP listener. Replies have no common deadline because event
@@ -51,7 +51,7 @@ type server struct {
 // startServer listens at once, so that /healthz answers while the database is
 // brought up to date, and returns when the service is ready. extra serves
 // below /dev/ when it is not nil.
-func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *slog.Logger, extra http.Handler) (_ *server, err error) {
+func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog.Logger, extra http.Handler) (_ *server, err error) {
 	s := &server{cfg: cfg, log: log, up: make(chan struct{}), done: make(chan error, 1)}
 	s.ready.Log = log
 	metrics := telemetry.NewMetrics(buildVersion())
@@ -79,7 +79,7 @@ func startServer(ctx context.Context, cfg *config.Config, kit *verify.Kit, log *
 	}
 	s.auth = auth.New(s.store)
 	s.app, err = app.New(app.Config{
-		Store: s.store, Kit: kit, Log: log, Observer: metrics,
+		Store: s.store, Kit: out.kit, Mail: out.mail, Providers: out.providers, Log: log, Observer: metrics,
 		Worker:              cfg.Has(config.RoleWorker),
 		ChecksPerMinute:     cfg.ChecksPerMinute,
 		TargetChecksPerHour: cfg.TargetChecksPerHour,
@@ -162,16 +162,21 @@ func (s *server) whenUp(ctx context.Context) http.Handler {
 // path decides, so that no mux cleans or redirects what a dialect must see as
 // it was sent.
 func (s *server) apis() http.Handler {
-	grants, _ := any(s.app).(app.Grants)
 	native := httpapi.New(httpapi.Config{
-		Service: s.app, Grants: grants, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
+		Service: s.app, Grants: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
 		DomainVersion: s.app.DomainVersion, Stamp: s.app.Stamp,
 		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})
 	yandex := webmaster.New(webmaster.Config{Service: s.app, Auth: s.auth, Log: s.log, RequestsPerMinute: s.cfg.ReadsPerMinute})
+	scanner := probely.New(probely.Config{
+		Service: s.app, Auth: s.auth, Connections: s.app.Connections, Log: s.log, RequestsPerMinute: s.cfg.ReadsPerMinute,
+	})
 	roots := map[string]http.Handler{}
 	for _, p := range webmaster.Patterns() {
 		roots[strings.Trim(p, "/")] = yandex
+	}
+	for _, root := range probely.Roots() {
+		roots[root] = scanner
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		root, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zonehold/zonehold/api"
 	"github.com/zonehold/zonehold/internal/app"
+	"github.com/zonehold/zonehold/problem"
 )
 
 // code is the stable name of a refusal by the API itself; the ones of package
@@ -173,9 +174,8 @@ func (s *server) explainApp(r *http.Request, ae *app.Error) (e *api.Error, after
 		if r.URL.Path == "/v1/domains" {
 			e, field = fault(codeHostnameRefused, detail), "hostname"
 		}
-		if p := ae.Problem; p != nil {
-			wire := Problem(p)
-			e.Code, e.Title, e.Type, e.Fixes, e.Problem = wire.Code, wire.Title, wire.DocsURL, wire.Fixes, wire
+		if ae.Problem != nil {
+			blame(e, ae.Problem)
 		}
 		if field != "" {
 			e.Errors = append(e.Errors, api.FieldError{Pointer: pointer(field), Code: e.Code, Detail: detail})
@@ -201,11 +201,21 @@ func (s *server) explainApp(r *http.Request, ae *app.Error) (e *api.Error, after
 		e = fault(codePrecondition, detail)
 	case app.KindUnavailable:
 		e, after = fault(codeUnavailable, detail), max(ae.RetryAfter, retryAfterUnavailable)
+		if ae.Problem != nil {
+			blame(e, ae.Problem)
+			after = ae.RetryAfter // 0: not by waiting
+		}
 	default:
 		s.Log.ErrorContext(r.Context(), "request failed", "error", ae)
 		e = fault(codeInternal, "")
 	}
 	return e, after
+}
+
+// blame gives an error the name of its cause.
+func blame(e *api.Error, p *problem.Problem) {
+	wire := Problem(p)
+	e.Code, e.Title, e.Type, e.Fixes, e.Problem = wire.Code, wire.Title, wire.DocsURL, wire.Fixes, wire
 }
 
 // fail writes an error.

@@ -267,7 +267,9 @@ var grantCases = []wireCase{
 	}},
 	{"mailbox_create_mail_off", "POST /v1/mailboxes", `{"address":"anna@example.net"}`, []string{write}, func(b *bench) {
 		b.grants.addMailbox = func(string) (*zonehold.Mailbox, error) {
-			return nil, refusal(app.KindUnavailable, "this server sends no mail")
+			e := refusal(app.KindUnavailable, "this server sends no mail")
+			e.Problem = &problem.Problem{Code: "mail_off", Severity: "error", Title: "Mail is off", WhoActs: "us", DocsURL: "/docs/problems#mail_off"}
+			return nil, e
 		}
 	}},
 	{"mailbox_confirm", "POST /v1/mailboxes/anna+x%40example.net/confirm", `{"code":"123456"}`, []string{write}, func(b *bench) {
