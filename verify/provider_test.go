@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -264,6 +265,20 @@ var providerCases = []struct {
 			b.zone(id, "shop.example", assigned)
 			b.want(b.claim("shop.example", b.open(id, goodSecret)), mismatch, "zone_not_in_account")
 		}
+		// More servers than are asked: nobody can say that these are all.
+		var many []testnet.NS
+		var first []string
+		for i := range 17 {
+			many = append(many, testnet.NS{Name: fmt.Sprintf("ns%02d.dns-shop-example.net.", i)})
+			if i < 16 {
+				first = append(first, strings.TrimSuffix(many[i].Name, "."))
+			}
+			b.Net.Zone("dns-shop-example.net").Add(many[i].Name, "A", b.Net.Zone("shop.example").Servers()[0].Addr().Addr().String())
+		}
+		b.Net.Zone("shop.example").Delegate(many...)
+		b.zone("con_many", "shop.example", first)
+		b.want(b.claim("shop.example", b.open("con_many", goodSecret)), mismatch, "zone_not_in_account")
+		b.Net.Zone("shop.example").Delegate()
 		b.zone("con_1", "shop.example", []string{strings.ToUpper(servers[0]) + ".", servers[1]})
 		b.want(b.claim("shop.example", b.open("con_1", goodSecret)), verified, "")
 	}},
@@ -369,14 +384,23 @@ var providerCases = []struct {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		r, err := dns.New(dns.Config{Dialer: &probe.Dialer{Route: b.Net.Route}, Roots: roots, TrustAnchors: anchors})
-		if err != nil {
-			b.t.Fatal(err)
+		resolver := func() *dns.Resolver {
+			r, err := dns.New(dns.Config{Dialer: &probe.Dialer{Route: b.Net.Route}, Roots: roots, TrustAnchors: anchors})
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			return r
 		}
-		b.Kit.DNS = r
+		b.Kit.DNS = resolver()
 		b.want(b.claim("shop.example", a), verified, "")
-		b.Net.Zone("shop.example").SignFault(testnet.SignFaultExpired)
-		b.want(b.claim("shop.example", a), refused, "dnssec_bogus")
+		for fault, code := range map[testnet.SignFault]problem.Code{
+			testnet.SignFaultExpired: "dnssec_signature_expired", testnet.SignFaultStripped: "dnssec_signatures_missing",
+			testnet.SignFaultCorrupt: "dnssec_bogus", testnet.SignFaultWrongDS: "dnssec_ds_mismatch",
+		} {
+			b.Net.Zone("shop.example").SignFault(fault)
+			b.Kit.DNS = resolver() // remembers no keys
+			b.want(b.claim("shop.example", a), refused, code)
+		}
 	}},
 	{"cancelled", func(b *bureau) {
 		b.zone("con_1", "shop.example", b.hosted("shop.example"))
