@@ -3,6 +3,9 @@ package registry
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/testnet"
 )
 
@@ -201,16 +206,86 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// The whole of it without a Route, as a program in another process sees it:
+// loopback addresses that the guard allows, other ports.
 func TestOnLoopback(t *testing.T) {
 	n, err := testnet.NewOnLoopback(testnet.Ports{})
 	if err != nil {
 		t.Skip(err)
 	}
-	defer n.Close()
-	reg := n.NewRegistries()
-	reg.Register(owner)
-	root := reg.WHOISRoot()
-	if !strings.HasPrefix(root, "127.46.") || reg.Root().Host().Addrs()[0].String() != strings.Split(root, ":")[0] {
-		t.Errorf("WHOIS root %s", root)
+	t.Cleanup(n.Close)
+	l := &lab{T: t, net: n, reg: n.NewRegistries()}
+	tld := l.reg.Register(owner)
+	roots, err := dns.ParseRootHints(strings.NewReader(n.RootHints()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialer := &probe.Dialer{Guard: probe.NewGuard(probe.GuardConfig{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})}
+	resolver, err := dns.New(dns.Config{Dialer: dialer, Roots: roots, Port: n.Ports().DNS, QueryTimeout: 3 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := web.NewAPIClient(web.APIConfig{Dialer: dialer, Resolver: resolver, Roots: n.CertPool(), MaxRedirects: 3})
+	t.Cleanup(api.CloseIdleConnections)
+	l.client, err = New(Config{Dialer: dialer, DNS: resolver, HTTP: api, WHOISRoot: l.reg.WHOISRoot(), Bootstrap: l.reg.BootstrapURL(), Timeout: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := l.must("example.com"); r.Source != SourceRDAP || r.Stale {
+		t.Errorf("source %s, stale %v, %q", r.Source, r.Stale, r.Notes)
+	}
+	tld.RDAP().Fault(testnet.RDAPFaultServerError)
+	if r := l.must("example.com"); r.Source != SourceWHOIS {
+		t.Errorf("source %s", r.Source)
+	}
+	// Although the guard allows loopback, nobody is led to another port of it.
+	trap := n.Trap()
+	for i, lie := range []string{trap.Addr().String(), "http://" + trap.Addr().String() + "/", "https://" + trap.Addr().String() + "/"} {
+		tld.Refer(lie)
+		l.client.referrals = newReferrals()
+		tld.RDAP().Host().Redirect("/domain/example.com", 302, lie)
+		if r, err := l.lookup("example.com"); err == nil {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away/domain/example.com" {
+			http.Redirect(w, r, "http://"+trap.Addr().String()+"/", http.StatusFound)
+			return
+		}
+		w.Header().Set("Content-Type", "application/rdap+json")
+		_, _ = w.Write(owner.RDAP())
+	}))
+	defer plain.Close()
+	for path, ok := range map[string]bool{"/rdap": true, "/away": false} {
+		tld.NoWHOIS().Base(plain.URL + path)
+		l.client = l.client.again(t)
+		r, err := l.lookup("example.com")
+		if (err == nil) != ok || ok && r.Source != SourceRDAP {
+			t.Errorf("%s: %+v, %v", path, r, err)
+		}
+	}
+	if got := trap.Contacts(); got != 0 {
+		t.Errorf("%d contacts with the trap", got)
+	}
+}
+
+// again is the client with empty memories.
+func (c *Client) again(t *testing.T) *Client {
+	t.Helper()
+	next, err := New(c.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+// A root that knows whole names only is asked for them.
+func TestRootOfWholeNames(t *testing.T) {
+	l := newLab(t)
+	l.reg.Register(owner).NoRDAP()
+	l.reg.Root().Answer("com", "% This query returned 0 objects.\n").Answer("example.com", "refer: whois.registry-com.net\ndomain: EXAMPLE.COM\n")
+	if r := l.must("example.com"); r.Source != SourceWHOIS {
+		t.Errorf("source %s", r.Source)
 	}
 }

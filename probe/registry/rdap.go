@@ -24,7 +24,7 @@ import (
 const maxHops = 3
 
 // boundRedirects narrows what the client follows: only to the host that was
-// asked, or within its registrable domain. Anything else would be a referral
+// asked, or within its registrable domain, at the same port. Anything else would be a referral
 // by somebody else than IANA (threats T10, T40).
 func boundRedirects(client *http.Client) *http.Client {
 	c := *client
@@ -53,13 +53,28 @@ var (
 	errForeignRedirect = errors.New("redirect to another site")
 )
 
+// sameOwner reports whether a URL is a place of the same server or the same
+// registrable domain, reached in the same way.
 func sameOwner(a, b *url.URL) bool {
+	if a.Scheme != b.Scheme || portOf(a) != portOf(b) {
+		return false
+	}
 	if strings.EqualFold(a.Hostname(), b.Hostname()) {
 		return true
 	}
 	from, ok := siteOf(a.Hostname())
 	to, same := siteOf(b.Hostname())
 	return ok && same && from == to
+}
+
+func portOf(u *url.URL) string {
+	switch p := u.Port(); {
+	case p != "":
+		return p
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 // siteOf is the registrable domain of a host name.

@@ -103,7 +103,7 @@ func (r *referrals) put(tld string, ref referral) {
 func (c *Client) whois(ctx context.Context, domain string) (*Registration, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	server, err := c.referTo(ctx, topLevel(domain))
+	server, err := c.referTo(ctx, domain)
 	if err != nil {
 		return nil, err
 	}
@@ -126,21 +126,18 @@ func (c *Client) whois(ctx context.Context, domain string) (*Registration, error
 	return reg, nil
 }
 
-// referTo is the server that the root names for a top-level domain.
-func (c *Client) referTo(ctx context.Context, tld string) (endpoint, error) {
+// referTo is the server that the root names for the top-level domain of
+// domain.
+func (c *Client) referTo(ctx context.Context, domain string) (endpoint, error) {
+	tld := topLevel(domain)
 	ref, ok := c.referrals.get(tld, c.now())
 	if !ok {
-		raw, err := c.ask43(ctx, c.root, tld)
-		if err != nil {
-			return endpoint{}, err
+		host, err := c.askRoot(ctx, tld, tld)
+		if err == nil && host == "" {
+			// A root of a closed network may know whole names only.
+			host, err = c.askRoot(ctx, domain, tld)
 		}
-		host, err := parseReferral(tld, raw)
 		if err != nil {
-			var e *Error
-			if errors.As(err, &e) {
-				e.Server = c.root.String()
-			}
-			probe.TraceFrom(ctx).Start("read_referral", c.root.String()).End(false, "%v", err)
 			return endpoint{}, err
 		}
 		ref = referral{to: endpoint{host, c.root.port}, none: host == "", at: c.now()}
@@ -150,6 +147,23 @@ func (c *Client) referTo(ctx context.Context, tld string) (endpoint, error) {
 		return endpoint{}, whoisError(c.root.String(), ErrNoService, nil, "IANA names no WHOIS server for .%s", tld)
 	}
 	return ref.to, nil
+}
+
+// askRoot asks the root one question and reads whom it refers to; "": nobody.
+func (c *Client) askRoot(ctx context.Context, query, tld string) (string, error) {
+	raw, err := c.ask43(ctx, c.root, query)
+	if err != nil {
+		return "", err
+	}
+	host, err := parseReferral(tld, raw)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			e.Server = c.root.String()
+		}
+		probe.TraceFrom(ctx).Start("read_referral", c.root.String()).End(false, "%v", err)
+	}
+	return host, err
 }
 
 func whoisError(server string, kind, cause error, format string, args ...any) *Error {
@@ -321,7 +335,7 @@ func parseReferral(tld string, raw []byte) (string, error) {
 		}
 	}
 	switch {
-	case about != "" && about != tld:
+	case about != "" && about != tld && !strings.HasSuffix(about, "."+tld):
 		return "", whoisError("", ErrUnavailable, nil, "it answers about .%s instead of .%s", clean(about), tld)
 	case refer == "" && keys == 0 && !strings.Contains(text, "%"):
 		return "", whoisError("", ErrUnavailable, nil, "the answer is not a WHOIS answer")
