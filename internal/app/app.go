@@ -93,6 +93,9 @@ type DomainQuery struct {
 	Sort    string // "hostname" (default), "-created_at", "created_at", "state_since", "-state_since"
 	Limit   int    // 1..500; 0: 50; -1: all (dialects without pages)
 	Cursor  string
+	// Bare: without Challenges, Running, Turn and DNSHost, for long lists that
+	// show none of them.
+	Bare bool
 }
 
 // Page is a page of a list.

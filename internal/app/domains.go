@@ -300,7 +300,11 @@ func (a *App) Domains(ctx context.Context, actor zonehold.Actor, q DomainQuery) 
 		}
 		page.NextCursor = p.cursor()
 	}
-	page.Items, err = a.views(ctx, domains...)
+	if q.Bare {
+		page.Items, err = a.bareViews(ctx, domains)
+	} else {
+		page.Items, err = a.views(ctx, domains...)
+	}
 	return page, a.ours(ctx, "domain", err)
 }
 

@@ -56,10 +56,42 @@ func (a *App) views(ctx context.Context, domains ...*store.Domain) ([]*Domain, e
 }
 
 func (a *App) view(d *store.Domain, last, running *store.Attempt, standing *verify.Standing) *Domain {
-	v := &Domain{
-		Domain: d.Domain, Challenges: a.challenges(d, standing), LastAttempt: attemptView(last), Running: attemptView(running),
-		Turn: zonehold.TurnYou, BasicUser: d.BasicUser, HasPassword: d.HasBasicPassword(),
+	v := shown(d, last)
+	v.Challenges, v.Running, v.Turn = a.challenges(d, standing), attemptView(running), zonehold.TurnYou
+	if s := readServed(d.DNSHost); s.Name != "" {
+		v.DNSHost = &diagnose.DNSHost{Name: s.Name, ControlPanelURL: s.ControlPanelURL}
 	}
+	switch {
+	case running != nil:
+		v.Turn = zonehold.TurnUs
+	case d.State == zonehold.StateVerified:
+		v.Turn = zonehold.TurnNobody
+	}
+	return v
+}
+
+// bareViews are the views of DomainQuery.Bare.
+func (a *App) bareViews(ctx context.Context, domains []*store.Domain) ([]*Domain, error) {
+	var last []string
+	for _, d := range domains {
+		if d.LastAttemptID != "" {
+			last = append(last, d.LastAttemptID)
+		}
+	}
+	finished, err := a.store.AttemptsByID(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Domain, len(domains))
+	for i, d := range domains {
+		out[i] = shown(d, finished[d.LastAttemptID])
+	}
+	return out, nil
+}
+
+// shown is what a view has of the domain itself.
+func shown(d *store.Domain, last *store.Attempt) *Domain {
+	v := &Domain{Domain: d.Domain, LastAttempt: attemptView(last), BasicUser: d.BasicUser, HasPassword: d.HasBasicPassword()}
 	switch {
 	case d.ProofSource == "":
 	case d.Method == zonehold.MethodExistingDomain:
@@ -69,15 +101,6 @@ func (a *App) view(d *store.Domain, last, running *store.Attempt, standing *veri
 	}
 	if d.State != zonehold.StateVerified {
 		v.Problem = d.Problem
-	}
-	if s := readServed(d.DNSHost); s.Name != "" {
-		v.DNSHost = &diagnose.DNSHost{Name: s.Name, ControlPanelURL: s.ControlPanelURL}
-	}
-	switch {
-	case running != nil:
-		v.Turn = zonehold.TurnUs
-	case d.State == zonehold.StateVerified:
-		v.Turn = zonehold.TurnNobody
 	}
 	return v
 }

@@ -121,12 +121,6 @@ func (s *fakeService) add(hostname string) *app.Domain {
 			Tokens:    zonehold.Tokens{TXT: testToken, CNAME: testToken, File: testToken, Meta: testToken},
 			CreatedAt: testTime.Add(time.Duration(s.made) * time.Second),
 		},
-		Challenges: []zonehold.Challenge{
-			{Method: zonehold.MethodDNSTXT, Applicable: true, Record: &zonehold.RecordChallenge{Type: "TXT", Name: hostname}},
-			{Method: zonehold.MethodDNSCNAME, Applicable: true, Record: &zonehold.RecordChallenge{Type: "CNAME", Name: "probely-" + testToken + "." + hostname}},
-			{Method: zonehold.MethodFile, Applicable: true},
-			{Method: zonehold.MethodMetaTag, Applicable: true},
-		},
 	}
 	s.domains = append(s.domains, d)
 	return d
@@ -166,7 +160,7 @@ func (s *fakeService) Domains(_ context.Context, _ zonehold.Actor, q app.DomainQ
 	if err := s.fail["Domains"]; err != nil {
 		return p, err
 	}
-	if q.Limit != -1 || q.Profile != zonehold.ProfileProbely || q.Sort != "created_at" {
+	if q.Limit != -1 || !q.Bare || q.Profile != zonehold.ProfileProbely || q.Sort != "created_at" {
 		return p, fmt.Errorf("unexpected query %+v", q)
 	}
 	for _, d := range s.domains {

@@ -60,7 +60,7 @@ func (c *call) listDomains() (reply, error) {
 		return reply{}, err
 	}
 	all, err := c.service.Domains(c.r.Context(), c.actor, app.DomainQuery{
-		Profile: zonehold.ProfileProbely, Text: strings.TrimSpace(query.Get("search")), Sort: "created_at", Limit: -1,
+		Profile: zonehold.ProfileProbely, Text: strings.TrimSpace(query.Get("search")), Sort: "created_at", Limit: -1, Bare: true,
 	})
 	if err != nil {
 		return reply{}, failure(err)

@@ -207,12 +207,11 @@ func question(d *app.Domain, m zonehold.Method) (name, kind string) {
 	if m != zonehold.MethodDNSTXT && m != zonehold.MethodDNSCNAME {
 		return "", ""
 	}
-	for _, c := range d.Challenges {
-		if c.Method == m && c.Record != nil {
-			return c.Record.Name, c.Record.Type
-		}
+	p, _ := zonehold.ProfileByName(d.Profile)
+	if m == zonehold.MethodDNSTXT {
+		return p.TXTName(d.Hostname), "TXT"
 	}
-	return "", ""
+	return p.CNAMEName(d.Hostname, d.Tokens.CNAME), "CNAME"
 }
 
 // lifetime is how long an attempt took, in seconds.
