@@ -85,7 +85,10 @@ func start1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
 
 func make1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
 	t.Helper()
-	cfg.Store, cfg.Kit = s, &verify.Kit{}
+	cfg.Store = s
+	if cfg.Kit == nil {
+		cfg.Kit = &verify.Kit{}
+	}
 	if cfg.ChecksPerMinute == 0 {
 		cfg.ChecksPerMinute = -1
 	}

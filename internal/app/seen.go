@@ -1,8 +1,11 @@
 package app
 
 import (
+	"slices"
 	"sync"
+	"time"
 
+	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/internal/store"
 )
 
@@ -10,7 +13,7 @@ import (
 // a row alone is several times faster than putting a view together again.
 type seen struct {
 	mu sync.Mutex
-	by map[string]*Domain
+	by map[string]aged
 
 	// Where no other process writes, a view also holds while nothing at all
 	// was written, and needs no question to the database.
@@ -29,7 +32,23 @@ type stamped struct {
 	view  *Domain
 }
 
-const maxSeen = 1024 // of some KiB each
+// aged is a view, and when it was put together.
+type aged struct {
+	view *Domain
+	at   time.Time
+	// owes: what is known of the account shows in it. That it grows, versions
+	// tell; that something ends does not change the claims it was not used for.
+	owes bool
+}
+
+const (
+	maxSeen = 1024 // of some KiB each
+	maxOwed = time.Second
+)
+
+func owes(v *Domain) bool {
+	return slices.ContainsFunc(v.Challenges, func(ch zonehold.Challenge) bool { return ch.Automatic && ch.Applicable })
+}
 
 // get returns a copy of the view that the mark says still holds, or nil. What
 // its pointers and slices lead to is shared and must not be changed.
@@ -39,11 +58,11 @@ func (s *seen) get(m store.Mark) *Domain {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.by[m.ID]
-	if v == nil || v.Version != m.Version {
+	kept := s.by[m.ID]
+	if kept.view == nil || kept.view.Version != m.Version || kept.owes && time.Since(kept.at) > maxOwed {
 		return nil
 	}
-	shown := *v
+	shown := *kept.view
 	return &shown
 }
 
@@ -56,9 +75,9 @@ func (s *seen) put(v *Domain) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.by == nil || len(s.by) >= maxSeen {
-		s.by = map[string]*Domain{}
+		s.by = map[string]aged{}
 	}
-	s.by[v.ID] = &kept
+	s.by[v.ID] = aged{view: &kept, at: time.Now(), owes: owes(v)}
 }
 
 // getStill returns a copy of the view kept for the key under that very stamp,
