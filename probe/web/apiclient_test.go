@@ -406,6 +406,16 @@ func TestAPIClientLimits(t *testing.T) {
 		case "/slow":
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
+		case "/trickle":
+			for r.Context().Err() == nil {
+				io.WriteString(w, "x")
+				w.(http.Flusher).Flush()
+				time.Sleep(10 * time.Millisecond)
+			}
+		case "/interim":
+			for range 10_000 {
+				w.WriteHeader(http.StatusEarlyHints)
+			}
 		}
 	})
 	c := l.api(func(cfg *APIConfig) { cfg.MaxBody = limit })
@@ -421,10 +431,15 @@ func TestAPIClientLimits(t *testing.T) {
 	if _, _, err := ask(t, c, "https://a.example.com/header"); err == nil {
 		t.Error("a head of 100 kB was read")
 	}
+	if _, _, err := ask(t, c, "https://a.example.com/interim"); err == nil {
+		t.Error("interim answers without an end were read")
+	}
 	slow := l.api(func(cfg *APIConfig) { cfg.Timeout = 300 * time.Millisecond })
 	var ne net.Error
-	if _, _, err := ask(t, slow, "https://a.example.com/slow"); !errors.As(err, &ne) || !ne.Timeout() {
-		t.Errorf("slow: error %v", err)
+	for _, path := range []string{"/slow", "/trickle"} {
+		if _, _, err := ask(t, slow, "https://a.example.com"+path); !errors.As(err, &ne) || !ne.Timeout() {
+			t.Errorf("%s: error %v", path, err)
+		}
 	}
 }
 

@@ -212,8 +212,7 @@ func (z zone) hosted() (zonehold.HostedZone, error) {
 		out.Status += ", paused"
 	}
 	if z.Type == "partial" {
-		out.Active = false
-		out.Status += ", partial (CNAME set-up)"
+		out.Active, out.Status = false, "partial (CNAME set-up)"
 		return out, nil
 	}
 	for _, s := range z.NameServers {

@@ -78,7 +78,7 @@ func TestZones(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []zonehold.HostedZone{
-		{ID: partial.ID, Name: "www.example.com", Status: "active, partial (CNAME set-up)"},
+		{ID: partial.ID, Name: "www.example.com", Status: "partial (CNAME set-up)"},
 		{ID: active.ID, Name: "example.com", Active: true, Status: "active", NameServers: active.NameServers},
 		{ID: pending.ID, Name: "example.com", Status: "pending", NameServers: []string{"ada.ns.cloudflare.com"}},
 		{ID: paused.ID, Name: "shop.example.com", Active: true, Status: "active, paused", NameServers: paused.NameServers},
