@@ -426,3 +426,84 @@ func TestFlowOtherProfiles(t *testing.T) {
 		}
 	})
 }
+
+// TestFlowAutomatic: what proves a domain by itself does so before the 201,
+// and what does not is no attempt.
+func TestFlowAutomatic(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		svc := newService(t, s, app.Config{})
+		c := svc.client("account", "")
+		parent := c.add("parent-shop.com")
+		svc.net.Zone("parent-shop.com").Add("@", "TXT", "Probely="+parent.Token)
+		if v := c.verify(parent.ID, ""); !v.Verified || v.Method != "dns_txt" {
+			t.Fatalf("the parent: %s", v)
+		}
+		operator := zonehold.Actor{Account: c.actor.Account, Scopes: []zonehold.Scope{zonehold.ScopeOperator}}
+		allow := func(m zonehold.Method, pattern string) {
+			t.Helper()
+			_, err := svc.app.AddPolicy(t.Context(), operator, app.NewPolicy{Method: m, Pattern: pattern, Account: c.actor.Account.Name, By: "root", Reason: "a test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		allow(zonehold.MethodWhitelist, "listed-shop.com")
+		allow(zonehold.MethodWaved, "waved-shop.com")
+		allow(zonehold.MethodBackOffice, "office-shop.com")
+		allow(zonehold.MethodPDD, "pdd-shop.com")
+		allow(zonehold.MethodAuto, "auto-shop.com")
+		for _, tt := range []struct{ host, want string }{
+			{"app.parent-shop.com", "existing_domain"},
+			{"listed-shop.com", "whitelist"},
+			{"waved-shop.com", "waved"},
+			{"office-shop.com", "back_office"},
+			{"pdd-shop.com", "whitelist"},
+			{"auto-shop.com", "whitelist"},
+			{"plain-shop.com", ""},
+			{"app.listed-shop.com", ""},
+		} {
+			d := c.add(tt.host)
+			if d.Verified != (tt.want != "") || d.Method != tt.want || (d.Date != nil) != d.Verified || d.LastError != "" {
+				t.Errorf("want %q: %s", tt.want, d)
+			}
+			var shown domain
+			if c.call("GET", "/domains/"+d.ID+"/", "", 200, &shown); shown.String() != d.String() {
+				t.Errorf("read again: %s, want %s", shown, d)
+			}
+		}
+		stranger := svc.client("stranger", "")
+		for _, host := range []string{"app2.parent-shop.com", "listed-shop.com"} {
+			d := stranger.add(host)
+			if d.Verified || d.Method != "" {
+				t.Errorf("of another account: %s", d)
+			}
+			if v := stranger.verify(d.ID, `{"type":"whitelist"}`); v.Verified || v.Method != "whitelist" || v.LastError == "" {
+				t.Errorf("asked for: %s", v)
+			}
+		}
+		var list struct{ Count int }
+		if c.call("GET", "/domains/?verification_method=whitelist&verified=true", "", 200, &list); list.Count != 3 {
+			t.Errorf("%d of the list", list.Count)
+		}
+
+		// A proof that rests on another goes with it.
+		c.call("DELETE", "/domains/"+parent.ID+"/", "", 204, nil)
+		deadline := time.Now().Add(time.Minute)
+		for {
+			var found struct {
+				Results []domain
+			}
+			c.call("GET", "/domains/?search=app.parent-shop.com", "", 200, &found)
+			if d := found.Results[0]; !d.Verified {
+				if d.LastError == "" || d.Method != "existing_domain" || d.Date == nil {
+					t.Errorf("without its parent: %s", d)
+				}
+				t.Log(d)
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the proof stands without its parent")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+}
