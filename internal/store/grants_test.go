@@ -89,6 +89,9 @@ func TestPolicies(t *testing.T) {
 		if got := list(store.PolicyFilter{Name: "www.example.com", InForce: now}); !slices.Equal(got, []string{others.ID, label.ID, below.ID, exact.ID}) {
 			t.Errorf("by name: %v", got)
 		}
+		if got := list(store.PolicyFilter{Name: "example.com"}); got != nil {
+			t.Errorf("by a name without one: %v", got)
+		}
 		if got := list(store.PolicyFilter{Method: zonehold.MethodAuto}); !slices.Equal(got, []string{label.ID}) {
 			t.Errorf("by method: %v", got)
 		}

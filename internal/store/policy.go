@@ -81,13 +81,15 @@ func (s *Store) Policies(ctx context.Context, f PolicyFilter) ([]*Policy, error)
 		add("method = $%d", string(f.Method))
 	}
 	if f.Name != "" {
-		above := Above(f.Name)
-		either := "(base <> pattern AND base IN " + list(len(args)+1, len(above))
-		for _, name := range above {
-			args = append(args, string(name))
-		}
 		args = append(args, string(f.Name))
-		where = append(where, either+fmt.Sprintf(" OR pattern = $%d)", len(args)))
+		either := fmt.Sprintf("pattern = $%d", len(args))
+		if above := Above(f.Name); len(above) > 0 {
+			either += " OR base <> pattern AND base IN " + list(len(args)+1, len(above))
+			for _, name := range above {
+				args = append(args, string(name))
+			}
+		}
+		where = append(where, "("+either+")")
 	}
 	if !f.InForce.IsZero() {
 		add("revoked_at = 0 AND (expires_at = 0 OR expires_at > $%d)", micros(f.InForce))
