@@ -124,7 +124,7 @@ func (c *cache) putHost(name string, addrs []netip.Addr, ttl uint32) {
 }
 
 // evict makes room for one more entry; the order of a map is random enough.
-func evict[V any](m map[string]V, limit int) {
+func evict[K comparable, V any](m map[K]V, limit int) {
 	for k := range m {
 		if len(m) < limit {
 			return

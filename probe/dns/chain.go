@@ -28,11 +28,6 @@ type zoneKeys struct {
 	err   error     // why this lookup could not find out; another one may
 }
 
-// listsOnly says which keys the zone has.
-func (k *zoneKeys) listsOnly() string {
-	return zoneName(k.zone) + " lists only " + KeyList(k.tags())
-}
-
 func (k *zoneKeys) tags() []uint16 {
 	var tags []uint16
 	for _, key := range k.keys {

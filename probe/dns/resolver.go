@@ -41,6 +41,8 @@ type Resolver struct {
 	root  *Zone
 	cache *cache
 	keys  *keyCache
+
+	proven arithmetic
 }
 
 // New returns a resolver.

@@ -8,7 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	_ "crypto/sha1" // RSASHA1 and DS digests of type 1
-	_ "crypto/sha256"
+	"crypto/sha256"
 	_ "crypto/sha512"
 	"encoding/binary"
 	"fmt"
@@ -76,6 +76,7 @@ type zoneKey struct {
 	rdata     []byte
 	public    crypto.PublicKey // nil: cannot be used
 	cost      int              // of one check, in units of work
+	id        checkID          // hash of the record
 }
 
 // newZoneKey reads a DNSKEY record. It returns nil for keys that must not
@@ -88,7 +89,7 @@ func newZoneKey(rdata []byte) *zoneKey {
 	if flags&dns.ZONE == 0 || flags&dns.REVOKE != 0 || rdata[2] != 3 {
 		return nil
 	}
-	k := &zoneKey{tag: keyTag(rdata), algorithm: rdata[3], rdata: rdata, cost: 1}
+	k := &zoneKey{tag: keyTag(rdata), algorithm: rdata[3], rdata: rdata, cost: 1, id: sha256.Sum256(rdata)}
 	switch material := rdata[4:]; k.algorithm {
 	case dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512:
 		if public := rsaKey(material); public != nil {

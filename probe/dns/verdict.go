@@ -63,7 +63,7 @@ func (r *Resolver) validateOne(ctx context.Context, w *work, zone *Zone, q *ques
 	if v.state == SecurityBogus && v.fault.Code != FaultTooMuchWork && w.renewKeys() {
 		v = r.judge(ctx, w, zone, q, a)
 	}
-	if v.state == SecurityBogus && v.fault.Code == FaultNoMatchingKey && v.fault.Type != dns.TypeDNSKEY {
+	if v.state == SecurityBogus && v.fault.Code == FaultNoMatchingKey && v.fault.Type != dns.TypeDNSKEY && w.rescue() {
 		if own := r.keysAt(ctx, w, v.fault.Zone, zone, a); own != nil {
 			if again := r.judgeBy(ctx, w, own, zone, q, a); again.state == SecuritySecure {
 				v = again

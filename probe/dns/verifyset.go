@@ -2,6 +2,8 @@ package dns
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 // have one or two signatures on a set, and key tags that do not collide.
 const (
 	maxChecksPerSet = 16  // signature checks, of every signature with every key of its tag
+	maxSignatures   = 64  // signatures on one set that are looked at
 	maxCollisions   = 4   // keys of one tag that are tried on one signature
 	maxKeys         = 32  // keys of one zone
 	maxDS           = 8   // DS records of one zone
@@ -28,22 +31,56 @@ type labour struct {
 	mu     sync.Mutex
 	left   int // units
 	checks int // signatures checked
-	known  map[checked]bool
+	known  map[checkID]bool
+	proven *arithmetic
 	hash   hasher
 }
 
-// checked is one signature over certain octets by one key.
-type checked struct {
-	key           *zoneKey
-	signed, value string
+// checkID stands for one key, the octets signed, and the signature.
+type checkID [sha256.Size]byte
+
+// maxProven bounds the signatures of a resolver that are known to be right.
+const maxProven = 1 << 14
+
+// arithmetic remembers which signatures are right. That is no belief in old
+// answers: whether a signature fits a key and certain octets never changes.
+type arithmetic struct {
+	mu    sync.RWMutex
+	right map[checkID]struct{}
+}
+
+func (p *arithmetic) has(id checkID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, ok := p.right[id]
+	return ok
+}
+
+func (p *arithmetic) add(id checkID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.right == nil {
+		p.right = make(map[checkID]struct{})
+	}
+	evict(p.right, maxProven)
+	p.right[id] = struct{}{}
 }
 
 // check checks a signature; ok is false when there is no budget left for it.
 func (l *labour) check(k *zoneKey, signed, value []byte) (valid, ok bool) {
+	h := sha256.New()
+	h.Write(k.id[:])
+	h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(signed))))
+	h.Write(signed)
+	h.Write(value)
+	var id checkID
+	h.Sum(id[:0])
+	if l.proven.has(id) {
+		return true, true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := checked{k, string(signed), string(value)}
-	if valid, seen := l.known[c]; seen {
+	if valid, seen := l.known[id]; seen {
 		return valid, true
 	}
 	if l.left < k.cost {
@@ -53,9 +90,12 @@ func (l *labour) check(k *zoneKey, signed, value []byte) (valid, ok bool) {
 	l.checks++
 	valid = k.check(signed, value)
 	if l.known == nil {
-		l.known = make(map[checked]bool)
+		l.known = make(map[checkID]bool)
 	}
-	l.known[c] = valid
+	l.known[id] = valid
+	if valid {
+		l.proven.add(id)
+	}
 	return valid, true
 }
 
@@ -89,38 +129,32 @@ var faultOrder = []FaultCode{
 // section 5.3). One is enough, by whatever key and algorithm (RFC 6840 section
 // 5.11).
 func (s *rrset) verify(l *labour, zone *zoneKeys, now time.Time) (validity, *Fault) {
-	fault := &Fault{Code: FaultSignaturesMissing, Zone: zone.zone, Name: s.owner.String(), Type: s.rtype, DSTags: dsTags(zone.ds)}
-	about := recordsOf(s.rtype, fault.Name)
-	note := func(f Fault) {
-		if slices.Index(faultOrder, f.Code) < slices.Index(faultOrder, fault.Code) {
-			f.Zone, f.Name, f.Type, f.DSTags = fault.Zone, fault.Name, fault.Type, fault.DSTags
-			fault = &f
-		}
-	}
-	fault.Text = missingText(zone.zone, about)
+	worst := failure{code: FaultSignaturesMissing}
+	own := ownerLabels(s.owner)
 	tries := 0
 	for i := range s.sigs {
 		sig := &s.sigs[i]
+		if i == maxSignatures {
+			return validity{}, tooMuch(zone.zone, s, "there are too many signatures")
+		}
 		if sig.signer != zone.wire || !supportedAlgorithm(sig.algorithm) {
 			continue
 		}
 		inception, expiration := sig.dates(now)
-		f := Fault{KeyTags: []uint16{sig.tag}, Inception: inception, Expiration: expiration}
-		own := ownerLabels(s.owner)
+		f := failure{sig: sig}
 		switch {
 		case int(sig.labels) > own, expiration.Before(inception):
-			f.Code, f.Text = FaultSignatureWrong, fmt.Sprintf("The signature by key %d over %s contradicts itself", sig.tag, about)
+			f.code = FaultSignatureWrong
 		case now.After(expiration.Add(clockSkew)):
-			f.Code, f.Text = FaultSignatureExpired, fmt.Sprintf("The signature by key %d over %s expired on %s", sig.tag, about, dateOf(expiration))
+			f.code = FaultSignatureExpired
 		case now.Before(inception.Add(-clockSkew)):
-			f.Code, f.Text = FaultSignatureNotYetValid, fmt.Sprintf("The signature by key %d over %s is valid only from %s", sig.tag, about, dateOf(inception))
+			f.code = FaultSignatureNotYetValid
 		}
-		if f.Code != "" {
-			note(f)
+		if f.code != "" {
+			worst = worst.or(f)
 			continue
 		}
-		f.Code = FaultNoMatchingKey
-		f.Text = fmt.Sprintf("The signature over %s was made by key %d, but %s", about, sig.tag, zone.listsOnly())
+		f.code = FaultNoMatchingKey
 		var signed []byte
 		same := 0
 		for _, k := range zone.keys {
@@ -130,12 +164,10 @@ func (s *rrset) verify(l *labour, zone *zoneKeys, now time.Time) (validity, *Fau
 			if same++; same > maxCollisions {
 				return validity{}, tooMuch(zone.zone, s, "too many keys have the same number")
 			}
-			f.Code = FaultSignatureWrong
+			f.code, f.key = FaultSignatureWrong, k
 			if k.public == nil {
-				f.Text = fmt.Sprintf("Key %d of %s is malformed, or too short or too long to be used", k.tag, zoneName(zone.zone))
 				continue
 			}
-			f.Text = fmt.Sprintf("The signature by key %d does not fit %s", sig.tag, about)
 			if tries++; tries > maxChecksPerSet {
 				return validity{}, tooMuch(zone.zone, s, "there are too many signatures")
 			}
@@ -157,9 +189,49 @@ func (s *rrset) verify(l *labour, zone *zoneKeys, now time.Time) (validity, *Fau
 				return v, nil
 			}
 		}
-		note(f)
+		worst = worst.or(f)
 	}
-	return validity{}, fault
+	return validity{}, worst.fault(s, zone, now)
+}
+
+// failure is why one signature does not do.
+type failure struct {
+	code FaultCode
+	sig  *signature
+	key  *zoneKey // that was tried
+}
+
+// or is the one of two failures that tells more.
+func (f failure) or(g failure) failure {
+	if slices.Index(faultOrder, g.code) < slices.Index(faultOrder, f.code) {
+		return g
+	}
+	return f
+}
+
+// fault puts the failure into words.
+func (f failure) fault(s *rrset, zone *zoneKeys, now time.Time) *Fault {
+	out := &Fault{Code: f.code, Zone: zone.zone, Name: s.owner.String(), Type: s.rtype, DSTags: dsTags(zone.ds)}
+	about := recordsOf(s.rtype, out.Name)
+	if f.sig == nil {
+		out.Text = missingText(zone.zone, about)
+		return out
+	}
+	out.KeyTags = []uint16{f.sig.tag}
+	out.Inception, out.Expiration = f.sig.dates(now)
+	switch {
+	case f.code == FaultSignatureExpired:
+		out.Text = fmt.Sprintf("The signature by key %d over %s expired on %s", f.sig.tag, about, dateOf(out.Expiration))
+	case f.code == FaultSignatureNotYetValid:
+		out.Text = fmt.Sprintf("The signature by key %d over %s is valid only from %s", f.sig.tag, about, dateOf(out.Inception))
+	case f.code == FaultNoMatchingKey:
+		out.Text = fmt.Sprintf("The signature over %s was made by key %d, but %s lists only %s", about, f.sig.tag, zoneName(zone.zone), KeyList(zone.tags()))
+	case f.key != nil && f.key.public == nil:
+		out.Text = fmt.Sprintf("Key %d of %s is malformed, or too short or too long to be used", f.sig.tag, zoneName(zone.zone))
+	default:
+		out.Text = fmt.Sprintf("The signature by key %d does not fit %s", f.sig.tag, about)
+	}
+	return out
 }
 
 // zoneName is a zone in a sentence.

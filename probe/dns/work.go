@@ -15,6 +15,7 @@ type work struct {
 	keys  map[string]*zoneKeys    // of zones, by the name asked for
 	stale bool                    // some of the keys were remembered for a while
 	renew bool                    // keys that were are not to be used any more
+	saved int                     // servers asked for keys of their own
 
 	labour labour
 }
@@ -22,7 +23,7 @@ type work struct {
 func (r *Resolver) newWork() *work {
 	w := new(work)
 	w.left.Store(int64(r.cfg.MaxQueries))
-	w.labour.left = maxWork
+	w.labour.left, w.labour.proven = maxWork, &r.proven
 	return w
 }
 
@@ -73,6 +74,17 @@ func (w *work) renewKeys() bool {
 	}
 	w.renew, w.keys = true, nil
 	return true
+}
+
+// maxRescues is how many servers of one lookup are asked whether they have
+// other keys than the rest.
+const maxRescues = 4
+
+func (w *work) rescue() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.saved++
+	return w.saved <= maxRescues
 }
 
 func (w *work) renewing() bool {
