@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -40,6 +41,16 @@ var throttled = map[string]bool{
 }
 
 var plainCode = regexp.MustCompile(`^[A-Za-z0-9.]{1,64}$`)
+
+// final spares requests whose failure will be the same a moment later.
+func final(err error) aws.Ternary {
+	for _, e := range []error{errNotAPI, web.ErrBodyTooLarge, web.ErrURL, probe.ErrForbidden} {
+		if errors.Is(err, e) {
+			return aws.FalseTernary
+		}
+	}
+	return aws.UnknownTernary
+}
 
 // explain says in our own words why an action failed. What AWS wrote is never
 // repeated, as it may name the access key; nor is the transport's own error,

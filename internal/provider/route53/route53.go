@@ -140,6 +140,7 @@ func (p *Provider) Open(id, name string, creds map[string]string) (*Account, err
 		Credentials: credentials.NewStaticCredentialsProvider(clean[AccessKeyID], clean[SecretAccessKey], clean[SessionToken]),
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
+			o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(final)}, o.Retryables...)
 		}),
 	}
 	if p.cfg.Endpoint != "" {
