@@ -61,14 +61,28 @@ func addressesOf(c Claim) []Address {
 	return out
 }
 
+// freshCodes are the codes for the claimed name that still count.
 func freshCodes(c Claim) []ConfirmedCode {
+	return codesOf(c, func(code ConfirmedCode) bool { return time.Now().Before(code.Until) })
+}
+
+// staleCode is the newest one of those that counted once.
+func staleCode(c Claim) (ConfirmedCode, bool) {
+	stale := codesOf(c, func(code ConfirmedCode) bool { return !time.Now().Before(code.Until) })
+	if len(stale) == 0 {
+		return ConfirmedCode{}, false
+	}
+	return stale[0], true
+}
+
+func codesOf(c Claim, want func(ConfirmedCode) bool) []ConfirmedCode {
 	if c.Standing == nil {
 		return nil
 	}
 	var out []ConfirmedCode
 	for _, code := range c.Standing.Codes {
 		domain := code.Address[strings.LastIndexByte(code.Address, '@')+1:]
-		if domain == string(c.Hostname) && time.Now().Before(code.Until) && !code.ConfirmedAt.IsZero() {
+		if domain == string(c.Hostname) && !code.ConfirmedAt.IsZero() && want(code) {
 			out = append(out, code)
 		}
 	}
@@ -82,10 +96,16 @@ func judgeAddresses(_ context.Context, kit *Kit, c Claim, facts problem.Facts) R
 			Kind: "mail_code", ID: code.ID, Detail: code.Address, Since: code.ConfirmedAt, Until: code.Until, Counts: true,
 		}}}}
 	}
+	addresses := addressesOf(c)
+	if code, ok := staleCode(c); ok && (kit.NoEmail || len(addresses) == 0) {
+		r := no(zonehold.OutcomeAbsent, "mail_code_expired", facts, problem.FactDetail,
+			fmt.Sprintf("The code that proved it counted until %s.", day(code.Until)))
+		r.Evidence.Grounds = []Ground{{Kind: "mail_code", ID: code.ID, Detail: code.Address, Since: code.ConfirmedAt, Until: code.Until}}
+		return r
+	}
 	if kit.NoEmail {
 		return no(zonehold.OutcomeRefused, "email_not_accepted", facts)
 	}
-	addresses := addressesOf(c)
 	if len(addresses) == 0 {
 		return no(zonehold.OutcomeAbsent, "email_address_missing", facts)
 	}

@@ -114,7 +114,7 @@ func TestEmail(t *testing.T) {
 			"old_code": {Give: func(_ *verifytest.Lab, c *verify.Claim) {
 				c.Standing.Codes = []verify.ConfirmedCode{{ID: "code_1", Address: "admin@shop.example",
 					ConfirmedAt: time.Now().Add(-2 * day), Until: time.Now().Add(-day)}}
-			}, Code: "email_address_missing"},
+			}, Code: "mail_code_expired"},
 			"code_of_other_domain": {Give: func(_ *verifytest.Lab, c *verify.Claim) {
 				c.Standing.Codes = []verify.ConfirmedCode{{ID: "code_1", Address: "admin@shop.example.org",
 					ConfirmedAt: time.Now().Add(-day), Until: time.Now().Add(day)}}

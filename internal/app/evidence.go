@@ -27,6 +27,7 @@ const (
 	evidenceValue   = 500      // characters of one text
 	evidenceFetches = 24
 	evidenceAnswers = 200
+	evidenceGrounds = 50
 )
 
 // The stored evidence of an attempt, version 1.
@@ -42,7 +43,20 @@ type evidenceDoc struct {
 	Control    *evidenceAnswer  `json:"dns_control"`
 	Fetches    []evidenceFetch  `json:"web"`
 	Decoys     []evidenceFetch  `json:"web_decoys"`
+	Grounds    []evidenceGround `json:"grounds,omitempty"`
 	Omitted    []string         `json:"omitted"` // what did not fit
+}
+
+// evidenceGround is a thing on record that a proof rests on, or does not.
+type evidenceGround struct {
+	Kind   string    `json:"kind"`
+	ID     string    `json:"id"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	Detail string    `json:"detail,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+	Until  time.Time `json:"until,omitzero"`
+	Counts bool      `json:"counts"`
 }
 
 type evidenceLookup struct {
@@ -125,6 +139,12 @@ func evidenceJSON(at *store.Attempt, r diagnose.Report, secrets []string) []byte
 		doc.Control = &control
 	}
 	doc.Fetches, doc.Decoys = w.fetches(r.Evidence.Fetches), w.fetches(r.Evidence.Decoys)
+	for _, g := range r.Evidence.Grounds[:min(len(r.Evidence.Grounds), evidenceGrounds)] {
+		doc.Grounds = append(doc.Grounds, evidenceGround{
+			Kind: g.Kind, ID: g.ID, By: w.text(g.By), Reason: w.text(g.Reason), Detail: w.text(g.Detail),
+			Since: g.Since.UTC(), Until: g.Until.UTC(), Counts: g.Counts,
+		})
+	}
 	if w.dropped {
 		doc.Omitted = append(doc.Omitted, "some_answers")
 	}

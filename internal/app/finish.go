@@ -264,9 +264,10 @@ func (a *App) apply(d *store.Domain, f *finish, e store.Finish, now time.Time) [
 		case f.attempt.Requested != d.Method || f.raced:
 			after, moved = before, false
 			d.NextCheckAt = earlier(d.NextCheckAt, now)
-		case ownData(d.Method) && (missing || e.Outcome == zonehold.OutcomeRefused):
+		case ownData(d.Method) && (missing && d.Method != zonehold.MethodEmail || e.Outcome == zonehold.OutcomeRefused):
 			// No time of grace for what was taken back, but a look at what else
-			// may prove the claim.
+			// may prove the claim. A mail address is missing only because its
+			// code is too old: who removes one ends the proofs with it.
 			after, moved = before.Next(zonehold.ChangeRevoked)
 			d.ProofSource, d.NextCheckAt, d.GraceEndsAt = "", now, time.Time{}
 		case moved:

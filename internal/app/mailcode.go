@@ -21,6 +21,7 @@ const (
 	mailCodeLife  = 30 * time.Minute
 	mailCodeTries = 5 // of one code, the right one included
 	mailCodeLimit = 15 * time.Second
+	mailCodeKept  = 2 * mailboxLife // used ones; others for a day
 
 	// Codes that may be asked for within an hour, so that nobody can be buried
 	// in mail by us (threat T12).
@@ -252,9 +253,9 @@ func codeRefusal(code problem.Code, message string, d *store.Domain, address zon
 }
 
 // codes are the codes that were brought back for this very claim, as checks
-// use them.
+// use them; old ones too, for the reason.
 func (a *App) codes(ctx context.Context, d *store.Domain) ([]verify.ConfirmedCode, error) {
-	used, err := a.store.UsedMailCodes(ctx, d.AccountID, d.ID, d.Generation, time.Now().Add(-mailboxLife))
+	used, err := a.store.UsedMailCodes(ctx, d.AccountID, d.ID, d.Generation, time.Now().Add(-mailCodeKept))
 	if err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func (a *App) ConfirmMailCode(ctx context.Context, actor zonehold.Actor, ref, co
 		short, cancel := context.WithTimeout(ctx, 20*time.Second)
 		_, waited := a.WaitAttempt(short, actor, conflict.Attempt.ID)
 		cancel()
-		if waited != nil {
+		if waited != nil || ctx.Err() != nil {
 			return nil, err
 		}
 	}
@@ -225,5 +225,10 @@ func (a *App) codeReport(ctx context.Context, account zonehold.Account, d *store
 		panic("app: no method for mailed codes")
 	}
 	claim := claimOf(d, &verify.Standing{Account: account, Codes: []verify.ConfirmedCode{confirmed(c)}})
-	return diagnose.Run(ctx, a.cfg.Kit, m, claim)
+	r := diagnose.Run(ctx, a.cfg.Kit, m, claim)
+	r.Steps = append([]zonehold.Step{
+		{Name: "mail_code", Target: string(c.Address), StartedAt: c.SentAt, Result: "handed over", OK: true},
+		{Name: "confirm_code", Target: string(c.Address), StartedAt: c.UsedAt, Result: "the code came back", OK: true},
+	}, r.Steps...)
+	return r
 }

@@ -44,7 +44,7 @@ func codeText(m codeMail, code string) (subject, text string) {
 		line("")
 		line("This mail goes to %s, a mailbox that only", m.address)
 		line("those who run the domain should read. If the account may have the domain,")
-		line("enter this code:")
+		line("enter this code, or pass it on to the people of that account:")
 		line("")
 		line("    %s", code)
 		line("")

@@ -258,6 +258,9 @@ func (a *App) tidy(ctx context.Context, now time.Time) error {
 	if err := a.store.Prune(ctx, now.Add(-eventsKept), now.Add(-store.IdempotencyKept)); err != nil {
 		return err
 	}
+	if err := a.store.PruneMailCodes(ctx, now.Add(-24*time.Hour), now.Add(-mailCodeKept)); err != nil {
+		return err
+	}
 	return a.store.ForgetNodes(ctx, time.Hour)
 }
 
