@@ -25,8 +25,10 @@ func (w *work) cost() Labour {
 	return Labour{w.labour.checks, maxWork - w.labour.left, w.labour.hash.spent, int(w.left.Load())}
 }
 
-// Revalidate judges all usable answers again, with keys from memory.
+// Revalidate judges all usable answers again, with keys from memory, and
+// checks every signature.
 func (r *Resolver) Revalidate(a *Answer) (*Answer, Labour) {
+	r.ForgetSignatures()
 	w := r.newWork()
 	q, err := newQuestion(a.Name, a.Type)
 	if err != nil {
@@ -44,6 +46,13 @@ func (r *Resolver) Revalidate(a *Answer) (*Answer, Labour) {
 	}
 	out.judgeAll()
 	return &out, w.cost()
+}
+
+// ForgetSignatures makes the resolver check every signature again.
+func (r *Resolver) ForgetSignatures() {
+	r.proven.mu.Lock()
+	defer r.proven.mu.Unlock()
+	r.proven.right = nil
 }
 
 // Limits that tests hold the cost against.

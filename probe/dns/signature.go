@@ -154,7 +154,7 @@ func rsaKey(b []byte) *rsa.PublicKey {
 
 // Units of work are about 0.1 ms of processor time each.
 const (
-	costP384 = 6
+	costP384 = 8
 	maxCost  = 12 // RSA with 4096 bits and a large exponent
 )
 

@@ -70,7 +70,10 @@ func (r *Resolver) validateOne(ctx context.Context, w *work, zone *Zone, q *ques
 			}
 		}
 	}
-	a.Security, a.Fault = v.state, v.fault
+	if a.Security, a.Fault = v.state, v.fault; a.Security == SecurityIndeterminate && a.Fault == nil {
+		// What was not judged must not pass for what needs no judgement.
+		a.Fault = unknownKeys(zone.Name, q.qtype, nil).fault
+	}
 	if v.kind != "" {
 		a.Kind = v.kind
 	}

@@ -22,7 +22,7 @@ const (
 	maxKeys         = 32  // keys of one zone
 	maxDS           = 8   // DS records of one zone
 	maxDenials      = 12  // sets of NSEC or NSEC3 in one answer
-	maxWork         = 300 // units of one lookup, about 0.1 ms each
+	maxWork         = 256 // units of one lookup, about 0.1 ms each
 )
 
 // labour is the part of a lookup's budget that validation uses, with what it
