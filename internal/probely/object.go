@@ -70,6 +70,9 @@ func tried(d *app.Domain) *app.Attempt {
 	if a == nil || a.Outcome == "" { // canceled
 		return nil
 	}
+	if a.Outcome == zonehold.OutcomeVerified && d.State == zonehold.StatePending {
+		return nil // its proof was about the server at an earlier port
+	}
 	if a.Outcome == zonehold.OutcomeVerified || requestedBy(a.Trigger) {
 		return a
 	}

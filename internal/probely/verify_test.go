@@ -251,6 +251,9 @@ func TestAttemptsThatCount(t *testing.T) {
 		{"verified, another tried in vain", func(d *app.Domain) {
 			d.State, d.Method, d.VerifiedAt = zonehold.StateVerified, zonehold.MethodDNSCNAME, testTime
 		}, "dns_cname", true, true},
+		{"moved to another port", func(d *app.Domain) {
+			d.LastAttempt.Outcome, d.LastAttempt.Problem = zonehold.OutcomeVerified, nil
+		}, "", false, false},
 		{"taken away", func(d *app.Domain) {
 			d.LastAttempt.Outcome, d.State = zonehold.OutcomeVerified, zonehold.StateLapsed
 			d.Problem = &problem.Problem{Code: "delegation_cancelled", Title: "The right was withdrawn"}
