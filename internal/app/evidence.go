@@ -16,6 +16,7 @@ import (
 	"github.com/zonehold/zonehold/diagnose"
 	"github.com/zonehold/zonehold/internal/store"
 	zdns "github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/registry"
 	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/problem"
 )
@@ -32,19 +33,20 @@ const (
 
 // The stored evidence of an attempt, version 1.
 type evidenceDoc struct {
-	Version    int              `json:"version"`
-	AttemptID  string           `json:"attempt_id"`
-	DomainID   string           `json:"domain_id"`
-	Method     string           `json:"method"`
-	Outcome    string           `json:"outcome"`
-	StartedAt  time.Time        `json:"started_at"`
-	DurationMS int64            `json:"duration_ms"`
-	Lookups    []evidenceLookup `json:"dns"`
-	Control    *evidenceAnswer  `json:"dns_control"`
-	Fetches    []evidenceFetch  `json:"web"`
-	Decoys     []evidenceFetch  `json:"web_decoys"`
-	Grounds    []evidenceGround `json:"grounds,omitempty"`
-	Omitted    []string         `json:"omitted"` // what did not fit
+	Version    int               `json:"version"`
+	AttemptID  string            `json:"attempt_id"`
+	DomainID   string            `json:"domain_id"`
+	Method     string            `json:"method"`
+	Outcome    string            `json:"outcome"`
+	StartedAt  time.Time         `json:"started_at"`
+	DurationMS int64             `json:"duration_ms"`
+	Lookups    []evidenceLookup  `json:"dns"`
+	Control    *evidenceAnswer   `json:"dns_control"`
+	Fetches    []evidenceFetch   `json:"web"`
+	Decoys     []evidenceFetch   `json:"web_decoys"`
+	Grounds    []evidenceGround  `json:"grounds,omitempty"`
+	Registry   *evidenceRegistry `json:"registration,omitempty"`
+	Omitted    []string          `json:"omitted"` // what did not fit
 }
 
 // evidenceGround is a thing on record that a proof rests on, or does not.
@@ -59,6 +61,21 @@ type evidenceGround struct {
 	Counts bool      `json:"counts"`
 }
 
+// evidenceRegistry says what a registry was asked. Of the contacts in its
+// answer nothing is kept but the role that matched, which a ground names; the
+// hash tells whether an answer that somebody kept is this one.
+type evidenceRegistry struct {
+	Protocol string    `json:"protocol"`
+	Server   string    `json:"server"`
+	URL      string    `json:"url,omitempty"`
+	AskedAt  time.Time `json:"asked_at"`
+	Bytes    int       `json:"bytes"`
+	SHA256   string    `json:"sha256"`
+	Statuses []string  `json:"statuses,omitempty"`
+	Redacted bool      `json:"redacted"`
+	Stale    bool      `json:"stale,omitempty"`
+}
+
 type evidenceLookup struct {
 	Hops  []evidenceAnswer `json:"hops"`
 	Error string           `json:"error,omitempty"`
@@ -69,7 +86,21 @@ type evidenceAnswer struct {
 	Type     string           `json:"type"`
 	Zone     string           `json:"zone"`
 	Security string           `json:"security,omitempty"`
+	Fault    *evidenceFault   `json:"fault,omitempty"`
 	Servers  []evidenceServer `json:"servers"`
+}
+
+// evidenceFault says why an answer does not validate.
+type evidenceFault struct {
+	Code       string    `json:"code"`
+	Zone       string    `json:"zone"`
+	Name       string    `json:"name,omitempty"`
+	Type       string    `json:"type,omitempty"`
+	KeyTags    []uint16  `json:"key_tags,omitempty"`
+	DSTags     []uint16  `json:"ds_tags,omitempty"`
+	Inception  time.Time `json:"inception,omitzero"`
+	Expiration time.Time `json:"expiration,omitzero"`
+	Text       string    `json:"text"`
 }
 
 type evidenceServer struct {
@@ -83,6 +114,9 @@ type evidenceServer struct {
 	Records []string `json:"records,omitempty"`
 	Message []byte   `json:"message,omitempty"` // raw answer, base64
 	Error   string   `json:"error,omitempty"`
+
+	Security string         `json:"security,omitempty"`
+	Fault    *evidenceFault `json:"fault,omitempty"` // where it is another than that of the whole answer
 }
 
 type evidenceFetch struct {
@@ -141,10 +175,11 @@ func evidenceJSON(at *store.Attempt, r diagnose.Report, secrets []string) []byte
 	doc.Fetches, doc.Decoys = w.fetches(r.Evidence.Fetches), w.fetches(r.Evidence.Decoys)
 	for _, g := range r.Evidence.Grounds[:min(len(r.Evidence.Grounds), evidenceGrounds)] {
 		doc.Grounds = append(doc.Grounds, evidenceGround{
-			Kind: g.Kind, ID: g.ID, By: w.text(g.By), Reason: w.text(g.Reason), Detail: w.text(g.Detail),
-			Since: g.Since.UTC(), Until: g.Until.UTC(), Counts: g.Counts,
+			Kind: g.Kind, ID: w.text(g.ID), By: w.text(g.By), Reason: w.text(g.Reason), Detail: w.text(g.Detail),
+			Since: jsonTime(g.Since), Until: jsonTime(g.Until), Counts: g.Counts,
 		})
 	}
+	doc.Registry = w.registry(r.Evidence.Registration)
 	if w.dropped {
 		doc.Omitted = append(doc.Omitted, "some_answers")
 	}
@@ -263,7 +298,7 @@ func (w *evidenceWriter) lookup(l *zdns.Lookup) evidenceLookup {
 }
 
 func (w *evidenceWriter) answer(a *zdns.Answer) evidenceAnswer {
-	out := evidenceAnswer{Name: w.text(a.Name), Type: dns.Type(a.Type).String(), Security: string(a.Security)}
+	out := evidenceAnswer{Name: w.text(a.Name), Type: dns.Type(a.Type).String(), Security: string(a.Security), Fault: w.fault(a.Fault)}
 	if a.Zone != nil {
 		out.Zone = w.text(a.Zone.Name)
 	}
@@ -288,7 +323,44 @@ func (w *evidenceWriter) answer(a *zdns.Answer) evidenceAnswer {
 		if s.Err != nil {
 			server.Error = w.text(s.Err.Error())
 		}
+		if s.Status == zdns.StatusOK {
+			server.Security = string(s.Security)
+		}
+		if s.Fault != a.Fault {
+			server.Fault = w.fault(s.Fault)
+		}
 		out.Servers = append(out.Servers, server)
+	}
+	return out
+}
+
+const evidenceTags = 50 // of keys
+
+func (w *evidenceWriter) fault(f *zdns.Fault) *evidenceFault {
+	if f == nil {
+		return nil
+	}
+	out := &evidenceFault{
+		Code: string(f.Code), Zone: w.text(f.Zone), Name: w.text(f.Name), Text: w.text(f.Text),
+		KeyTags: f.KeyTags[:min(len(f.KeyTags), evidenceTags)], DSTags: f.DSTags[:min(len(f.DSTags), evidenceTags)],
+		Inception: jsonTime(f.Inception), Expiration: jsonTime(f.Expiration),
+	}
+	if f.Type != 0 {
+		out.Type = dns.Type(f.Type).String()
+	}
+	return out
+}
+
+func (w *evidenceWriter) registry(r *registry.Registration) *evidenceRegistry {
+	if r == nil {
+		return nil
+	}
+	out := &evidenceRegistry{
+		Protocol: string(r.Source), Server: w.text(r.Server), URL: w.text(r.URL), AskedAt: jsonTime(r.AskedAt), Bytes: r.RawSize,
+		SHA256: r.SHA256, Redacted: r.Redacted, Stale: r.Stale,
+	}
+	for _, s := range r.Statuses[:min(len(r.Statuses), 20)] {
+		out.Statuses = append(out.Statuses, w.text(s))
 	}
 	return out
 }

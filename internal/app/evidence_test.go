@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/zonehold/zonehold/diagnose"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/registry"
 	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/verify"
 )
@@ -36,6 +38,14 @@ func hugeReport(n int) diagnose.Report {
 		}
 		fetch := &web.Fetch{Status: 200, Body: bytes.Repeat([]byte(hostile), 100), Header: header,
 			Hops: []web.Hop{{URL: "http://x/" + hostile, Header: header, TLS: &web.TLSInfo{Chain: [][]byte{make([]byte, 9000)}}}}}
+		answer.Fault = &dns.Fault{Code: dns.FaultDSMismatch, Zone: hostile, Name: hostile, Text: hostile, KeyTags: make([]uint16, 5000), DSTags: []uint16{1},
+			Expiration: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)}
+		answer.Servers[0].Fault = &dns.Fault{Text: hostile, KeyTags: make([]uint16, 5000)}
+		for range 30 {
+			r.Evidence.Grounds = append(r.Evidence.Grounds, verify.Ground{Kind: "policy", ID: hostile, By: hostile, Reason: hostile, Detail: hostile,
+				Until: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)})
+		}
+		r.Evidence.Registration = &registry.Registration{Server: hostile, URL: hostile, Statuses: slices.Repeat([]string{hostile}, 500), Raw: make([]byte, 200000)}
 		r.Evidence.Lookups = append(r.Evidence.Lookups, lookup, nil)
 		r.Evidence.Control = answer
 		r.Evidence.Fetches = append(r.Evidence.Fetches, fetch, nil)
@@ -69,6 +79,45 @@ func TestEvidenceIsBounded(t *testing.T) {
 				t.Errorf("%d: raw characters in %.80q", n, text)
 			}
 		})
+	}
+}
+
+// Of a registration nothing is kept that names a person.
+func TestEvidenceOfARegistration(t *testing.T) {
+	r := diagnose.Report{Method: zonehold.MethodWHOIS, Evidence: verify.Evidence{
+		Registration: &registry.Registration{
+			Domain: "example.com", Source: registry.SourceRDAP, Server: "rdap.example", URL: "https://rdap.example/domain/example.com", SHA256: "abc", RawSize: 7,
+			Registrar: "Some Registrar", Contacts: []registry.Contact{{Roles: []string{"registrant"}, Name: "Anna Secret", Organization: "Secret Ltd", Email: "other@secret.example"}},
+			Raw: []byte("Anna Secret"),
+		},
+		Grounds: []verify.Ground{{Kind: "mailbox", ID: "anna@example.org", By: "code", Detail: "registrant contact according to rdap.example", Counts: true}},
+	}}
+	out := string(evidenceJSON(&store.Attempt{}, r, nil))
+	for _, want := range []string{`"server":"rdap.example"`, `"sha256":"abc"`, `"protocol":"rdap"`, `"id":"anna@example.org"`, `registrant contact`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s is missing in %s", want, out)
+		}
+	}
+	if strings.Contains(strings.ToLower(out), "secret") {
+		t.Errorf("a person is named: %s", out)
+	}
+}
+
+func TestEvidenceOfABrokenChain(t *testing.T) {
+	fault := &dns.Fault{Code: dns.FaultDSMismatch, Zone: "example.com", Type: 48, KeyTags: []uint16{12, 13}, DSTags: []uint16{99}, Text: "no key fits"}
+	answer := &dns.Answer{Name: "example.com", Type: 16, Security: dns.SecurityBogus, Fault: fault, Servers: []dns.ServerAnswer{
+		{Status: dns.StatusOK, Security: dns.SecurityBogus, Fault: fault}, {Status: dns.StatusOK, Security: dns.SecuritySecure}}}
+	out := evidenceJSON(&store.Attempt{}, diagnose.Report{Evidence: verify.Evidence{Lookups: []*dns.Lookup{{Hops: []*dns.Answer{answer}}}}}, nil)
+	var doc evidenceDoc
+	if err := json.Unmarshal(out, &doc); err != nil {
+		t.Fatal(err)
+	}
+	got := doc.Lookups[0].Hops[0]
+	if got.Security != "bogus" || got.Fault == nil || got.Fault.Code != "ds_mismatch" || got.Fault.Type != "DNSKEY" || len(got.Fault.KeyTags) != 2 || got.Fault.DSTags[0] != 99 {
+		t.Errorf("%+v, %+v", got, got.Fault)
+	}
+	if got.Servers[0].Security != "bogus" || got.Servers[0].Fault != nil || got.Servers[1].Security != "secure" {
+		t.Errorf("servers %+v", got.Servers)
 	}
 }
 

@@ -127,7 +127,7 @@ var goneCodes = map[zonehold.Method]problem.Code{
 	zonehold.MethodPDD:            "mail_domain_not_connected",
 	zonehold.MethodAuto:           "platform_name_missing",
 	zonehold.MethodEmail:          "email_address_missing",
-	zonehold.MethodWHOIS:          "email_address_missing",
+	zonehold.MethodWHOIS:          "whois_email_missing",
 	zonehold.MethodCloudflare:     "zone_not_in_account",
 	zonehold.MethodAWSRoute53:     "zone_not_in_account",
 }
