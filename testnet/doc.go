@@ -31,6 +31,13 @@
 // narrows handlers and faults to a family, to TLS or plain HTTP, or to one
 // address.
 //
+// # Registries
+//
+// Network.NewRegistries adds IANA's WHOIS root and RDAP bootstrap, and for
+// each top-level domain a registry that publishes on port 43 and over RDAP
+// what Registries.Register is told. Style, Refer, Base, Fault and Answer make
+// them differ, lie, stall and send what nobody asked for.
+//
 // # Other processes
 //
 // Route is for code in the same process. NewOnLoopback makes a network whose

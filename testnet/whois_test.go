@@ -98,9 +98,9 @@ func TestRegistries(t *testing.T) {
 		t.Error("a second server of the same name")
 	}
 	help, _ := ask43(t, n, s, 43, "HELP")
-	any, _ := ask43(t, n, s, 43, "x")
-	if help != "help\r\n" || any != "any\r\n" {
-		t.Errorf("%q, %q", help, any)
+	other, _ := ask43(t, n, s, 43, "x")
+	if help != "help\r\n" || other != "any\r\n" {
+		t.Errorf("%q, %q", help, other)
 	}
 }
 

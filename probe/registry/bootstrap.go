@@ -210,7 +210,7 @@ func (b *bootstrap) isStale(now time.Time) bool {
 
 // refresh fetches the list once.
 func (b *bootstrap) refresh(ctx context.Context, c *Client) {
-	fetch, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	fetch, cancel := context.WithTimeout(ctx, c.cfg.Timeout/2) // there is a copy, and the question itself needs time
 	defer cancel()
 	span := probe.TraceFrom(ctx).Start("fetch_bootstrap", b.url.String())
 	list, err := b.fetch(fetch, c)
