@@ -11,6 +11,8 @@ import (
 	"github.com/zonehold/zonehold/verify"
 )
 
+var _ Grants = (*App)(nil)
+
 // Events around mail addresses.
 const (
 	EventMailboxAdded     zonehold.EventType = "mailbox.added"
