@@ -14,8 +14,8 @@ const lookBatch = 200
 // lookAgain has claims of the account on exactly these names looked at again,
 // because something appeared that may prove them; without names all of them.
 // Those that are not proved are due at once, and what methods nothing has to
-// be placed for are then tried by the sweep, in this process soon after the
-// transaction is committed. Call it after the transaction's other writes to
+// be placed for are then tried by the sweep, soon after the transaction is
+// committed. Call it after the transaction's other writes to
 // domains.
 func (a *App) lookAgain(ctx context.Context, tx *store.Tx, accountID string, names ...string) error {
 	looks := []store.Look{{AccountID: accountID, Reach: store.ReachAll}}
@@ -41,6 +41,9 @@ func (a *App) look(ctx context.Context, tx *store.Tx, looks ...store.Look) error
 		if err != nil {
 			return err
 		}
+	}
+	if !a.cfg.Worker {
+		return a.jobs.InsertSweep(ctx, tx) // by another process
 	}
 	tx.AfterCommit(a.sweepSoon)
 	return nil

@@ -212,6 +212,15 @@ func (e *Engine) Insert(ctx context.Context, tx *store.Tx, jobs []Job) ([]int64,
 	return ids, nil
 }
 
+// InsertSweep has some node with workers look for due work at once.
+func (e *Engine) InsertSweep(ctx context.Context, tx *store.Tx) error {
+	_, err := e.q.insert(ctx, tx, []river.InsertManyParams{{Args: sweepDomains{}, InsertOpts: &river.InsertOpts{MaxAttempts: 1}}})
+	if err != nil {
+		return fmt.Errorf("adding a job: %w", err)
+	}
+	return nil
+}
+
 // Delete removes jobs that are no longer needed. Those that run at the moment
 // stay, and find nothing to do.
 func (e *Engine) Delete(ctx context.Context, tx *store.Tx, ids []int64) error {

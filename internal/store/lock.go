@@ -32,6 +32,10 @@ func (s *Store) Lock() error {
 		}
 		return fmt.Errorf("locking %s: %w", f.Name(), err)
 	}
+	if err := s.watchBeside(); err != nil {
+		_ = f.Close() // err says more
+		return err
+	}
 	s.serverLock = f
 	return nil
 }

@@ -61,6 +61,7 @@ type Store struct {
 	forUpdate  string        // appended to a SELECT that locks its rows
 	now        string        // SQL of the database's clock, microseconds
 	commits    atomic.Uint64 // transactions ended; see Stamp
+	endWatch   func() error  // nil while nobody watches; see watchBeside
 }
 
 // Open connects and brings the schema up to date.
@@ -173,6 +174,10 @@ const closeLimit = 5 * time.Second
 // Close ends every connection and frees the data folder.
 func (s *Store) Close() error {
 	var errs []error
+	if s.endWatch != nil {
+		errs = append(errs, s.endWatch())
+		s.endWatch = nil
+	}
 	if s.reader != nil && s.reader != s.writer {
 		errs = append(errs, s.reader.Close())
 	}

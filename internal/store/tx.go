@@ -48,7 +48,8 @@ func (tx *Tx) SQLite() *sql.Tx { return tx.lite }
 func (tx *Tx) PostgreSQL() pgx.Tx { return tx.pg }
 
 // Stamp changes with every transaction, before InTx returns. While it stays
-// the same, so does what was read of domains and attempts after it was taken.
+// the same, so does what was read of domains and attempts after it was taken;
+// what a command beside the server writes shows a moment later (besideEvery).
 // False where another server may write too.
 func (s *Store) Stamp() (stamp uint64, ok bool) { return s.commits.Load(), s.Alone() }
 
