@@ -6,7 +6,6 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/internal/app"
-	"github.com/zonehold/zonehold/problem"
 )
 
 // uin is the verification code of a claim: one for all methods.
@@ -96,8 +95,7 @@ func (c *call) inapplicable(kind, reason string, d *app.Domain) string {
 
 // status words the state of a claim (contract section 5). A running check
 // comes first, then standing rights, then the last result. A scheduled
-// re-check of standing rights does not show: nobody waits for it. Nor does a
-// look that nobody asked for and that found nothing: the site is as new.
+// check does not show: nobody waits for it. Nor does a look that nobody asked for and that found nothing: the site is as new.
 func (v version) status(d *app.Domain) verificationBody {
 	b := verificationBody{
 		UIN:                 uin(d.Domain),
@@ -106,7 +104,7 @@ func (v version) status(d *app.Domain) verificationBody {
 		ApplicableVerifiers: v.applicable(d.Challenges),
 	}
 	last, running := d.LastAttempt, d.Running
-	if running != nil && running.Trigger == zonehold.TriggerSchedule && d.State.Verified() {
+	if running != nil && running.Trigger == zonehold.TriggerSchedule {
 		running = nil
 	}
 	switch {
@@ -124,7 +122,7 @@ func (v version) status(d *app.Domain) verificationBody {
 		b.State = stateFailed
 		b.Type = n.kind
 		b.LatestTime = dateTime(d.StateSince)
-		b.FailInfo = &failInfo{Reason: n.reason, Message: revokedMessage(d.Problem, n.reason)}
+		b.FailInfo = &failInfo{Reason: n.reason, Message: revokedMessage(d, n.reason)}
 	case last == nil || last.Outcome == "": // never checked, or canceled
 	case d.State == zonehold.StatePending && unasked(last):
 	case ourFault(last):
@@ -168,8 +166,8 @@ var revoked = map[string]string{
 	reasonPDD:        "The mail domain is not connected any more. Connect it again, or verify the site in another way.",
 }
 
-func revokedMessage(p *problem.Problem, reason string) string {
-	if p != nil {
+func revokedMessage(d *app.Domain, reason string) string {
+	if p := d.Problem; p != nil {
 		return explain(p.Title, p.Found, p.Fixes)
 	}
 	if text, ok := revoked[reason]; ok {
