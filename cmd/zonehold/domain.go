@@ -114,7 +114,8 @@ func bothForms(d *api.Domain) string {
 // printWireChallenges prints the challenges of a reply.
 func (c *cli) printWireChallenges(list []api.Challenge) {
 	for _, ch := range list {
-		if ch.Automatic {
+		whois := ch.Method == string(zonehold.MethodWHOIS) // asked only on request
+		if ch.Automatic && !(whois && ch.Applicable) {
 			continue
 		}
 		name := c.paint(bold, strings.ReplaceAll(ch.Method, "_", "-"))
@@ -127,8 +128,8 @@ func (c *cli) printWireChallenges(list []api.Challenge) {
 			c.printFile(c.stdout, name, ch.File.URLs, ch.File.Content)
 		case ch.Tag != nil:
 			c.printTag(c.stdout, name, ch.Tag.HTML)
-		case ch.Method == string(zonehold.MethodWHOIS):
-			fmt.Fprintf(c.stdout, "  %s  nothing to place: a confirmed mail address of the account is a contact of the registration;\n         run: zonehold domain check --method whois\n", name)
+		case whois:
+			fmt.Fprintf(c.stdout, "  %s  nothing to place, if the registration shows a confirmed mail address of the account;\n    run    zonehold domain check --method whois\n", name)
 		}
 	}
 }
@@ -208,7 +209,11 @@ func (c *cli) showDomain(d *api.Domain) error {
 	mark := map[string]string{"verified": c.paint(green, "✔"), "pending": "◷", "at_risk": c.paint(yellow, "⚠"), "lapsed": c.paint(red, "✘")}[d.State]
 	fmt.Fprintf(c.stdout, "%s %s  %s since %s\n", mark, c.paint(bold, bothForms(d)), d.State, d.StateSince.Local().Format(time.DateTime))
 	if d.Method != nil {
-		line := fmt.Sprintf("proved by %s, covers the %s", strings.ReplaceAll(*d.Method, "_", "-"), deref(d.Covers))
+		verb := "proved"
+		if !d.Verified {
+			verb = "was proved"
+		}
+		line := fmt.Sprintf(verb+" by %s, covers the %s", strings.ReplaceAll(*d.Method, "_", "-"), deref(d.Covers))
 		if d.ProofSource != nil {
 			line += ", rests on " + clean(*d.ProofSource)
 		}
@@ -255,13 +260,13 @@ func (c *cli) domainCheck() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&method, "method", "m", "", "one method ("+methodWords()+"); default: every one until one proves")
+	cmd.Flags().StringVarP(&method, "method", "m", "", "one method ("+allMethodWords()+"); default: every one until one proves")
 	return cmd
 }
 
 func (c *cli) checkDomain(ctx context.Context, cl *client.Client, ref, method string) error {
 	if method != "" {
-		m, err := parseMethod(method)
+		m, err := parseMethod(method, allMethodWords())
 		if err != nil {
 			return err
 		}

@@ -15,8 +15,9 @@ func (c *cli) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain DOMAIN",
 		Short: "Show who serves a domain and which methods could prove it (no server needed)",
-		Long: `Show the delegation, the name servers and their provider, the records, how the
-site is reached, and which methods could prove the domain.
+		Long: `Show the delegation, the name servers and their provider, whether DNSSEC
+validates, who the domain is registered with, the records, how the site is
+reached, and which methods could prove the domain.
 
 Exit code 0: answered. 12: no such domain. 5: our own network could not ask.
 1: the name servers could not be learned. 4: --timeout was over before.`,
@@ -42,7 +43,12 @@ func (c *cli) explain(cmd *cobra.Command, domain string) error {
 	}
 	ctx, cancel := c.deadline(cmd.Context(), 45*time.Second)
 	defer cancel()
-	s := diagnose.Explore(ctx, kit, host)
+	registration := make(chan *registrationJSON, 1)
+	go func() { registration <- lookUpRegistration(ctx, kit, host) }()
+	s := survey{Survey: diagnose.Explore(ctx, kit, host)}
+	s.DNSSEC = dnssecOf(ctx, kit, s.Survey)
+	s.Registration = <-registration
+	s.withoutPlacing()
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
@@ -75,7 +81,7 @@ func (c *cli) mark(ok bool) string {
 	return c.paint(red, "✘")
 }
 
-func (c *cli) printSurvey(s diagnose.Survey) {
+func (c *cli) printSurvey(s survey) {
 	w := c.stdout
 	head := func(text string) { fmt.Fprintf(w, "\n%s\n", c.paint(bold, text)) }
 	fmt.Fprintf(w, "%s", c.paint(bold, displayName(zonehold.Hostname(s.Hostname))))
@@ -89,6 +95,12 @@ func (c *cli) printSurvey(s diagnose.Survey) {
 	if s.Delegated {
 		head("Name servers")
 		c.printDelegation(s)
+	}
+	if r := s.Registration; r != nil && !s.Unregistered {
+		head("Registration")
+		c.printRegistration(r)
+	}
+	if s.Delegated {
 		head("Records")
 		c.printRecords(s)
 		head("Web")
@@ -98,10 +110,10 @@ func (c *cli) printSurvey(s diagnose.Survey) {
 	for _, m := range s.Methods {
 		why := "cannot work: " + m.Reason
 		if m.Works {
-			why = "would work; covers " + map[zonehold.Covers]string{
+			why = joinNonEmpty(" ", "would work", m.Reason) + "; covers " + map[zonehold.Covers]string{
 				zonehold.CoversSubtree: "the name and everything below", zonehold.CoversHost: "this host"}[m.Covers]
 		}
-		fmt.Fprintf(w, "  %s %-10s %s\n", c.mark(m.Works), word(m.Method), why)
+		fmt.Fprintf(w, "  %s %-11s %s\n", c.mark(m.Works), word(m.Method), why)
 	}
 	if len(s.Remarks) > 0 {
 		head("Remarks")
@@ -112,7 +124,7 @@ func (c *cli) printSurvey(s diagnose.Survey) {
 	}
 }
 
-func (c *cli) printDelegation(s diagnose.Survey) {
+func (c *cli) printDelegation(s survey) {
 	parent := s.Parent
 	if parent == "" {
 		parent = "the root"
@@ -124,12 +136,8 @@ func (c *cli) printDelegation(s diagnose.Survey) {
 			line += " (" + s.DNSHost.ControlPanelURL + ")"
 		}
 	}
-	if s.Signed {
-		line += ", signed (not validated here)"
-	} else {
-		line += ", not signed"
-	}
 	fmt.Fprintf(c.stdout, "  %s\n", strings.Join(wrap(line, c.width()-2), "\n  "))
+	c.printDNSSEC(s)
 	var t table
 	for _, ns := range s.Servers {
 		detail := ns.Detail
@@ -141,7 +149,7 @@ func (c *cli) printDelegation(s diagnose.Survey) {
 	t.print(c.stdout)
 }
 
-func (c *cli) printRecords(s diagnose.Survey) {
+func (c *cli) printRecords(s survey) {
 	if len(s.Records) == 0 {
 		fmt.Fprintln(c.stdout, "  none at this name")
 	}
@@ -156,7 +164,7 @@ func (c *cli) printRecords(s diagnose.Survey) {
 	}
 }
 
-func (c *cli) printWeb(s diagnose.Survey) {
+func (c *cli) printWeb(s survey) {
 	if len(s.Aliases) > 0 {
 		fmt.Fprintf(c.stdout, "  an alias to %s\n", strings.Join(s.Aliases, ", then "))
 	}

@@ -48,10 +48,12 @@ func TestScript(t *testing.T) {
 		t.Skipf("NOT TESTED: this system has no further loopback addresses: %v", err)
 	}
 	t.Cleanup(net.Close)
-	furnishScripts(net)
+	registries := furnishScripts(net)
 	dir := t.TempDir()
-	hints, ca := filepath.Join(dir, "root.hints"), filepath.Join(dir, "ca.pem")
-	for path, data := range map[string][]byte{hints: []byte(net.RootHints()), ca: net.CA()} {
+	hints, anchors, ca, rdap := filepath.Join(dir, "root.hints"), filepath.Join(dir, "anchors"), filepath.Join(dir, "ca.pem"), filepath.Join(dir, "rdap.json")
+	for path, data := range map[string][]byte{
+		hints: []byte(net.RootHints()), anchors: []byte(net.TrustAnchors()), ca: net.CA(), rdap: registries.Bootstrap(),
+	} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -68,6 +70,9 @@ func TestScript(t *testing.T) {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command waits a second
 			env.Setenv("SSL_CERT_FILE", ca)
 			env.Setenv("ZONEHOLD_DNS_ROOT_HINTS", hints)
+			env.Setenv("ZONEHOLD_DNS_TRUST_ANCHORS", anchors)
+			env.Setenv("ZONEHOLD_WHOIS_ROOT", registries.WHOISRoot())
+			env.Setenv("ZONEHOLD_RDAP_BOOTSTRAP", rdap)
 			env.Setenv("ZONEHOLD_DNS_PORT", strconv.Itoa(int(ports.DNS)))
 			env.Setenv("ZONEHOLD_HTTP_PORTS", fmt.Sprintf("%d,%d", ports.HTTP, ports.HTTPS))
 			env.Setenv("ZONEHOLD_EGRESS_ALLOW", "127.0.0.0/8")
@@ -89,7 +94,8 @@ func TestScript(t *testing.T) {
 
 // furnishScripts makes the domains of the scripts, always in this order, so
 // that their addresses stay the same.
-func furnishScripts(n *testnet.Network) {
+func furnishScripts(n *testnet.Network) *testnet.Registries {
+	n.SignAll(testnet.SignOptions{})
 	p, _ := zonehold.ProfileByName(zonehold.ProfileZonehold)
 	home := func(name string) *testnet.Host {
 		return n.Host(name).Page("/", 200, "text/html; charset=utf-8", "<!doctype html><html><head><title>"+name+"</title></head><body>Hello</body></html>")
@@ -112,9 +118,19 @@ func furnishScripts(n *testnet.Network) {
 	n.Zone("noweb.example")
 	home("xn--80as4b.example")
 	n.Zone("alias.example").Add("www", "CNAME", "right.example.").Add("_zonehold-challenge", "CNAME", "right.example.")
-	n.Zone("signed.example").Add("@", "DNSKEY", "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==")
+	// Keys that nobody vouches for.
+	n.Zone("signed.example").Unsign().Add("@", "DNSKEY", "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==")
 	n.Zone("shop.co.uk")
 	n.Zone("evil.example").Add("_zonehold-challenge", "TXT", "\x1b]0;owned\x07token=\u202enope")
+	n.Zone("unsigned.example").Unsign().Add("_zonehold-challenge", "TXT", "token="+scriptCode)
+	n.Zone("expired.example").Sign(testnet.SignOptions{Inception: time.Now().AddDate(0, 0, -20), Expiration: time.Now().AddDate(0, 0, -6)}).
+		Add("_zonehold-challenge", "TXT", "token="+scriptCode)
+	r := n.NewRegistries()
+	r.Register(testnet.Registration{Domain: "right.example", Expires: time.Date(2126, 3, 4, 0, 0, 0, 0, time.UTC), Registrant: testnet.Person{Name: "Rita Right", Email: "rita@right.example"},
+		Statuses: []string{"client transfer prohibited"}})
+	r.Register(testnet.Registration{Domain: "lame.example", Expires: time.Date(2126, 3, 4, 0, 0, 0, 0, time.UTC)})
+	r.Register(testnet.Registration{Domain: "unsigned.example", Expires: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Registrant: testnet.Person{Redacted: true}})
+	return r
 }
 
 // exits runs a command that must end with a code: exits 3 zonehold verify …
@@ -194,6 +210,7 @@ var tidied = []struct {
 	{regexp.MustCompile(`\b\d+(\.\d+)? ?ms\b`), "N ms"},
 	{regexp.MustCompile(`\b\d+ seconds?\b`), "N ms"},
 	{regexp.MustCompile(`:\d{4,5}/`), ":PORT/"},
+	{regexp.MustCompile(`(\.net):\d{4,5}\b`), "$1:PORT"},
 	{regexp.MustCompile(`serial \d+`), "serial N"},
 	{regexp.MustCompile(`\b[a-z]{3}_[0-9a-v]{26}\b`), "ID"},
 	{regexp.MustCompile(`(?m) +$`), ""},
@@ -247,7 +264,7 @@ func start(ts *testscript.TestScript, name string, args ...string) *background {
 	b.cmd.Dir = ts.MkAbs(".")
 	b.cmd.Stdout, b.cmd.Stderr = &b.stdout, &b.stderr
 	for _, key := range []string{"PATH", "HOME", "TMPDIR", "XDG_STATE_HOME", "SSL_CERT_FILE", "TZ", "GORACE",
-		"ZONEHOLD_DNS_ROOT_HINTS", "ZONEHOLD_DNS_PORT", "ZONEHOLD_HTTP_PORTS", "ZONEHOLD_EGRESS_ALLOW", "ZONEHOLD_DNS_RESOLVERS",
+		"ZONEHOLD_DNS_ROOT_HINTS", "ZONEHOLD_DNS_TRUST_ANCHORS", "ZONEHOLD_WHOIS_ROOT", "ZONEHOLD_RDAP_BOOTSTRAP", "ZONEHOLD_DNS_PORT", "ZONEHOLD_HTTP_PORTS", "ZONEHOLD_EGRESS_ALLOW", "ZONEHOLD_DNS_RESOLVERS",
 		"ZONEHOLD_SERVER", "ZONEHOLD_TOKEN", "ZONEHOLD_CHECKS_PER_MINUTE"} {
 		if v := ts.Getenv(key); v != "" {
 			b.cmd.Env = append(b.cmd.Env, key+"="+v)

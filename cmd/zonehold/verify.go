@@ -70,6 +70,7 @@ network could not ask.`,
 // word is a method's name on the command line.
 func word(m zonehold.Method) string { return strings.ReplaceAll(string(m), "_", "-") }
 
+// methodWords are the methods that need no account.
 func methodWords() string {
 	var names []string
 	for _, m := range verify.Placed() {
@@ -78,10 +79,19 @@ func methodWords() string {
 	return strings.Join(names, ", ")
 }
 
-func parseMethod(s string) (verify.Method, error) {
+// allMethodWords are the methods of a server.
+func allMethodWords() string {
+	var names []string
+	for _, m := range zonehold.Methods() {
+		names = append(names, word(m))
+	}
+	return strings.Join(names, ", ")
+}
+
+func parseMethod(s, words string) (verify.Method, error) {
 	m, ok := verify.Lookup(zonehold.Method(strings.ReplaceAll(s, "-", "_")))
 	if !ok {
-		return nil, usageError(fmt.Sprintf("unknown method %q", problem.Clean(s, 40)), "one of: "+methodWords())
+		return nil, usageError(fmt.Sprintf("unknown method %q", problem.Clean(s, 40)), "one of: "+words)
 	}
 	return m, nil
 }
@@ -93,7 +103,7 @@ func (c *cli) verify(cmd *cobra.Command, domain string, o verifyOptions) error {
 	}
 	var method verify.Method
 	if o.method != "" {
-		if method, err = parseMethod(o.method); err != nil {
+		if method, err = parseMethod(o.method, methodWords()); err != nil {
 			return err
 		}
 	}
@@ -173,11 +183,12 @@ func verdict(outcome zonehold.Outcome, p *problem.Problem) error {
 }
 
 func challengesOf(kit *verify.Kit, claim verify.Claim, only verify.Method) []zonehold.Challenge {
+	if only != nil {
+		return []zonehold.Challenge{only.Challenge(kit, claim)}
+	}
 	var out []zonehold.Challenge
 	for _, m := range verify.Placed() {
-		if only == nil || m.Name() == only.Name() {
-			out = append(out, m.Challenge(kit, claim))
-		}
+		out = append(out, m.Challenge(kit, claim))
 	}
 	return out
 }
