@@ -29,7 +29,7 @@ type whoisLine struct {
 // Keys in normal form: lower case, words with single spaces.
 var (
 	domainKeys = set("domain", "domain name", "domainname")
-	handleKeys = set("nic hdl", "nic hdl br", "nic handle", "contact", "handle", "contact id")
+	handleKeys = set("nic hdl", "nic hdl br", "nic handle", "handle", "contact id")
 	mailKeys   = set("e mail", "email", "mail", "contact email", "email address")
 	nameKeys   = set("name", "person", "personname", "full name", "contact name", "role")
 	orgKeys    = set("organization", "organisation", "org", "company", "owner", "orgname")
@@ -120,6 +120,9 @@ func parseWHOIS(domain string, raw []byte) (*Registration, error) {
 	return p.reg, nil
 }
 
+// endOfData closes the data of gTLD registries; what follows is terms of use.
+const endOfData = ">>> last update"
+
 // whoisLines splits an answer into attributes. Comments are left out.
 func whoisLines(text string) []whoisLine {
 	var out []whoisLine
@@ -130,6 +133,8 @@ func whoisLines(text string) []whoisLine {
 		case body == "":
 			out = append(out, whoisLine{blank: true})
 			continue
+		case len(body) >= len(endOfData) && strings.EqualFold(body[:len(endOfData)], endOfData):
+			return out
 		case body[0] == '%' || body[0] == '#' || strings.HasPrefix(body, ">>>"):
 			continue
 		}
@@ -291,12 +296,18 @@ func heading(lines []whoisLine, i int) (section, bool) {
 		return section{}, false
 	}
 	role, known := roleOf[key]
-	if i+1 >= len(lines) || lines[i+1].blank {
+	j := i + 1
+	for j < len(lines) && lines[j].blank {
+		j++
+	}
+	if j == len(lines) {
 		return section{}, false
 	}
-	next := lines[i+1]
-	if next.indent > l.indent {
+	if next := lines[j]; next.indent > l.indent {
 		return section{on: true, title: key, role: role, indented: true, indent: next.indent, head: l.indent}, true
+	}
+	if j > i+1 {
+		return section{}, false
 	}
 	if l.key != "" && (known || otherHeadings[key] || domainKeys[key]) {
 		return section{on: true, title: key, role: role, head: l.indent}, true
@@ -354,6 +365,8 @@ func (p *whoisParser) fill(c *Contact, l whoisLine) {
 		c.Organization = clean(l.value)
 	case l.key == "" && c.Name == "":
 		c.Name = clean(l.value)
+	case l.key == "anonymous" && strings.EqualFold(l.value, "yes"):
+		c.Redacted, p.why = true, "anonymous: yes"
 	}
 }
 
@@ -531,23 +544,28 @@ func (p *whoisParser) objects(lines []whoisLine) {
 	}
 }
 
-// handleOf is the handle of a contact object, "" if it is none.
+// handleOf is the handle of a contact object, "" if it is none. "contact:" is
+// the handle in some registries; where there is a proper one it is a name.
 func handleOf(object []whoisLine) string {
-	h := ""
+	proper, contact := "", ""
 	for _, l := range object {
-		switch {
-		case domainKeys[l.key], l.indent != object[0].indent:
-			if domainKeys[l.key] {
+		switch value := strings.ToLower(l.value); {
+		case domainKeys[l.key]:
+			return ""
+		case value == "" || l.indent != object[0].indent:
+		case handleKeys[l.key]:
+			if proper != "" && proper != value {
 				return ""
 			}
-		case handleKeys[l.key] && l.value != "":
-			if h != "" && h != strings.ToLower(l.value) {
-				return ""
-			}
-			h = strings.ToLower(l.value)
+			proper = value
+		case l.key == "contact" && contact == "":
+			contact = value
 		}
 	}
-	return h
+	if proper != "" {
+		return proper
+	}
+	return contact
 }
 
 // finish judges the contacts and drops the empty ones.

@@ -49,6 +49,7 @@ Reseller Email: mallory@evil.net
 Email: mallory@evil.net
 URL of the ICANN Whois Inaccuracy Complaint Form: https://www.icann.org/wicf/
 >>> Last update of whois database: 2026-11-21T00:00:00Z <<<
+Tech Email: mallory@evil.net
 Registrant Email of the registry is: mallory@evil.net
 NOTICE: Registrant Email: mallory@evil.net
 `, "registrant: Ada||ada@example.com\nadministrative: ||admin@example.com\ntechnical: || redacted\nbilling: ||pay@example.com\nhidden: https://registrar.example/form\n"},
@@ -117,6 +118,59 @@ e-mail:       ada@example.cz
 contact:      ADA
 e-mail:       mallory@evil.net
 `, ""},
+		{"both handles and names called contact", "example.fr", `
+domain:                        example.fr
+status:                        ACTIVE
+holder-c:                      ADA1-FRNIC
+admin-c:                       ANO2-FRNIC
+tech-c:                        HOST3-FRNIC
+registrar:                     HOSTING
+
+registrar:                     HOSTING
+e-mail:                        mallory@evil.net
+
+nic-hdl:                       ADA1-FRNIC
+type:                          PERSON
+contact:                       Ada Example
+e-mail:                        ada@example.fr
+
+nic-hdl:                       ANO2-FRNIC
+contact:                       Ano Nymous
+e-mail:                        x1y2z3@neutral.org
+anonymous:                     YES
+
+nic-hdl:                       HOST3-FRNIC
+contact:                       Hosting
+e-mail:                        tech@hosting.example
+`, "registrant: ||ada@example.fr\nadministrative: ||x1y2z3@neutral.org redacted\ntechnical: ||tech@hosting.example\nhidden: anonymous: yes\n"},
+		{"contact as the handle", "example.com.ar", `
+domain:		example.com.ar
+registrant:	2012345678
+registrar:	nicar
+
+contact:	2012345678
+name:		Ada Example
+e-mail:		ada@example.com.ar
+registrar:	nicar
+`, "registrant: Ada Example||ada@example.com.ar\n"},
+		{"an empty line after a heading", "example.sg", `
+    Domain Name:		EXAMPLE.SG
+
+    Registrar:		Example Registrar
+
+    Registrant:
+
+        Name:			Example Pte
+
+    Technical Contact:
+
+        Name:			Tech
+        Email:			tech@example.sg
+
+    Name Servers:
+
+        ns1.example.sg
+`, "registrant: Example Pte||\ntechnical: Tech||tech@example.sg\n"},
 		{"in place", "example.ru", `
 domain:        EXAMPLE.RU
 nserver:       ns1.example.ru.
