@@ -253,3 +253,32 @@ func TestWHOISReasons(t *testing.T) {
 		}
 	}
 }
+
+// What cannot work says so before anybody is asked.
+func TestWHOISApplicable(t *testing.T) {
+	l := verifytest.NewLab(t)
+	whoisLab(l, 20*time.Second)
+	m := method(t, zonehold.MethodWHOIS)
+	for host, say := range map[zonehold.Hostname]string{
+		"example.com": "", "example.co.uk": "", "www.example.com": "part of example.com", "a.b.example.co.uk": "part of example.co.uk",
+		"foo.github.io": "Names below github.io", "github.io": "public suffix", "co.uk": "public suffix", "": "no hostname",
+	} {
+		c := verify.Claim{Hostname: host, Standing: &verify.Standing{}}
+		ch := m.Challenge(l.Kit, c)
+		if ch.Applicable != (say == "") || !strings.Contains(ch.Reason, say) || !ch.Automatic || ch.Proves != zonehold.AssuranceRegistrar || ch.Covers != zonehold.CoversSubtree {
+			t.Errorf("%q: %+v", host, ch)
+		}
+		c.Standing = nil
+		if ok, why := verify.Applicable(l.Kit, c, m); ok || why == "" {
+			t.Errorf("%q is applicable without an account", host)
+		}
+	}
+	for _, kit := range []*verify.Kit{nil, {}} {
+		if ok, why := verify.Applicable(kit, verify.Claim{Hostname: "example.com", Standing: &verify.Standing{}}, m); ok || why == "" {
+			t.Error("applicable without access to registries")
+		}
+	}
+	if n := len(l.Net.Requests()); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}

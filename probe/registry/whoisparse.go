@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/zonehold/zonehold"
 )
 
 // WHOIS has no format (RFC 3912); what registries send are four habits, which
@@ -198,8 +200,11 @@ func domainAt(lines []whoisLine, i int) (string, bool) {
 		return "", false
 	}
 	// "example.com (xn--…)": only the first word is the name.
-	name := strings.ToLower(strings.Fields(value)[0])
-	return strings.TrimSuffix(name, "."), true
+	name := strings.Fields(value)[0]
+	if host, err := zonehold.ParseHostname(name); err == nil {
+		return string(host), true // written in Unicode, too
+	}
+	return strings.ToLower(name), true
 }
 
 // whoisParser collects what the record of one domain says.

@@ -275,6 +275,7 @@ Registrant Email: mallory@evil.net
 			"registrant: ||ada@example.com\nadministrative: ||admin@example.com\n"},
 		{"a line that continues a remark", "example.com", "Domain Name: example.com\nRemarks: see\n  Registrant Email: mallory@evil.net\nRegistrant Email: ada@example.com\n", "registrant: ||ada@example.com\n"},
 		{"tabs", "example.com", "Domain Name:\texample.com\nRegistrant:\n\tName:\tAda\n\tEmail:\tada@example.com\n", "registrant: Ada||ada@example.com\n"},
+		{"IDN in Unicode", "xn--e1afmkfd.xn--p1ai", "domain: ПРИМЕР.РФ\nperson: Ada\ne-mail: ada@example.com\n", "registrant: Ada||ada@example.com\n"},
 		{"IDN", "xn--e1afmkfd.xn--p1ai", "domain: XN--E1AFMKFD.XN--P1AI\nperson: Ada\ne-mail: ada@example.com\n", "registrant: Ada||ada@example.com\n"},
 	}
 	for _, tt := range tests {
