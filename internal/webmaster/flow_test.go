@@ -20,6 +20,7 @@ import (
 	"github.com/zonehold/zonehold/internal/webmaster"
 	"github.com/zonehold/zonehold/probe"
 	"github.com/zonehold/zonehold/probe/dns"
+	"github.com/zonehold/zonehold/probe/registry"
 	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/testnet"
 	"github.com/zonehold/zonehold/verify"
@@ -28,10 +29,12 @@ import (
 // service is the whole program over the fake internet: databases, workers,
 // probes, tokens.
 type service struct {
-	t    *testing.T
-	net  *testnet.Network
-	auth *auth.Auth
-	url  string
+	t          *testing.T
+	net        *testnet.Network
+	registries *testnet.Registries
+	app        *app.App
+	auth       *auth.Auth
+	url        string
 }
 
 func newService(t *testing.T, s *store.Store, cfg app.Config) *service {
@@ -50,8 +53,15 @@ func newService(t *testing.T, s *store.Store, cfg app.Config) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	registries := fake.NewRegistries()
+	asked, err := registry.New(registry.Config{Dialer: dialer, DNS: resolver, HTTP: web.NewAPIClient(web.APIConfig{
+		Dialer: dialer, Resolver: resolver, Roots: fake.CertPool(),
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg.Store, cfg.Worker = s, true
-	cfg.Kit = &verify.Kit{DNS: resolver, Web: web.New(web.Config{Dialer: dialer, Resolver: resolver, RootCAs: fake.CertPool()})}
+	cfg.Kit = &verify.Kit{DNS: resolver, Registry: asked, Web: web.New(web.Config{Dialer: dialer, Resolver: resolver, RootCAs: fake.CertPool()})}
 	a, err := app.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -72,19 +82,26 @@ func newService(t *testing.T, s *store.Store, cfg app.Config) *service {
 	h := webmaster.New(webmaster.Config{Service: a, Auth: tokens})
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return &service{t: t, net: fake, auth: tokens, url: srv.URL}
+	return &service{t: t, net: fake, registries: registries, app: a, auth: tokens, url: srv.URL}
 }
 
 // client is one account's client.
 type client struct {
 	*service
-	token string
-	user  int64
+	token   string
+	user    int64
+	account zonehold.Account
 }
 
 func (s *service) client(name string, scopes ...zonehold.Scope) *client {
 	s.t.Helper()
-	account, err := s.auth.CreateAccount(s.t.Context(), name, "", false)
+	return s.clientAt(name, "", scopes...)
+}
+
+// clientAt is client with a confirmed mail address.
+func (s *service) clientAt(name, address string, scopes ...zonehold.Scope) *client {
+	s.t.Helper()
+	account, err := s.auth.CreateAccount(s.t.Context(), name, address, address != "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -95,7 +112,7 @@ func (s *service) client(name string, scopes ...zonehold.Scope) *client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c := &client{service: s, token: token}
+	c := &client{service: s, token: token, account: account}
 	var user struct {
 		UserID int64 `json:"user_id"`
 	}

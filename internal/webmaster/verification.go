@@ -95,7 +95,8 @@ func (c *call) inapplicable(kind, reason string, d *app.Domain) string {
 
 // status words the state of a claim (contract section 5). A running check
 // comes first, then standing rights, then the last result. A scheduled
-// check does not show: nobody waits for it. Nor does a look that nobody asked for and that found nothing: the site is as new.
+// check does not show: nobody waits for it. Nor does a look that nobody asked
+// for and that found nothing: the site is as new.
 func (v version) status(d *app.Domain) verificationBody {
 	b := verificationBody{
 		UIN:                 uin(d.Domain),
