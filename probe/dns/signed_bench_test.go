@@ -88,7 +88,6 @@ func BenchmarkCheckSigned(b *testing.B) {
 	}
 }
 
-
 // BenchmarkWorstLegalAnswer judges the most expensive answers that are no
 // attack: many servers with two addresses each, that each sign by themselves, a
 // name of 120 labels denied by NSEC3 with 50 iterations and the longest salt.

@@ -230,3 +230,135 @@ func TestAddrsBogus(t *testing.T) {
 		t.Errorf("%v %+v", err, a)
 	}
 }
+
+// TestEachServerByItself: one of two servers does not know DNSSEC.
+func TestEachServerByItself(t *testing.T) {
+	n := signedNetwork(t, testnet.SignOptions{})
+	z := n.Zone("example.com").Add("_x", "TXT", "token").Add("alias", "CNAME", "_x.example.com.")
+	plain := n.Zone("plain.com").Unsign().Add("_x", "TXT", "token")
+	r := newResolver(t, n, validating(t, n))
+	for _, name := range []string{"_x.example.com", "nothing.example.com", "alias.example.com"} {
+		z.Servers()[1].Fault(testnet.FaultFormErrEDNS)
+		a := mustAsk(t, r, name, typeTXT)
+		good, bad := byServer(t, a, z.Servers()[0]), byServer(t, a, z.Servers()[1])
+		if good.Security != dns.SecuritySecure || good.Fault != nil || bad.Security != dns.SecurityBogus || !bad.EDNSBroken || bad.Fault.Code != dns.FaultSignaturesMissing {
+			t.Errorf("%s: %s %v, %s %v", name, good.Security, good.Fault, bad.Security, bad.Fault)
+		}
+		if a.Security != dns.SecurityBogus || a.Fault != bad.Fault {
+			t.Errorf("%s as a whole: %s %v", name, a.Security, a.Fault)
+		}
+		z.Servers()[1].Fault(testnet.FaultNone)
+		wantSecurity(t, r, "_x.example.com", typeTXT, dns.KindData, dns.SecuritySecure)
+	}
+	// Where nothing is signed it does not matter.
+	for _, s := range plain.Servers() {
+		s.Fault(testnet.FaultFormErrEDNS)
+	}
+	wantSecurity(t, r, "_x.plain.com", typeTXT, dns.KindData, dns.SecurityInsecure)
+}
+
+// TestHonestFaults: troubles that have nothing to do with DNSSEC.
+func TestHonestFaults(t *testing.T) {
+	for _, fault := range []testnet.Fault{testnet.FaultTruncateUDP, testnet.FaultLowerCase, testnet.FaultOutOfZone, testnet.FaultSpoofFlood} {
+		t.Run(string(fault), func(t *testing.T) {
+			n := signedNetwork(t, testnet.SignOptions{NSEC3: true})
+			z := n.Zone("example.com").Add("_x", "TXT", "token").Add("alias", "CNAME", "_x.example.com.")
+			for _, s := range z.Servers() {
+				s.Fault(fault)
+			}
+			r := newResolver(t, n, validating(t, n))
+			wantSecurity(t, r, "_x.example.com", typeTXT, dns.KindData, dns.SecuritySecure)
+			wantSecurity(t, r, "alias.example.com", typeTXT, dns.KindAlias, dns.SecuritySecure)
+			wantSecurity(t, r, "nothing.example.com", typeTXT, dns.KindNXDomain, dns.SecuritySecure)
+		})
+	}
+}
+
+// TestAcrossZones follows an alias from a signed zone into an unsigned one and
+// back: each hop is what its zone is.
+func TestAcrossZones(t *testing.T) {
+	n := signedNetwork(t, testnet.SignOptions{})
+	n.Zone("a.com").Add("_x", "CNAME", "_x.b.com.")
+	n.Zone("b.com").Unsign().Add("_x", "CNAME", "_x.sub.c.net.")
+	n.Zone("sub.c.net").Sign(testnet.SignOptions{NSEC3: true}).Add("_x", "TXT", "token")
+	n.Zone("c.net")
+	r := newResolver(t, n, validating(t, n))
+	l, err := r.Lookup(context.Background(), "_x.a.com", typeTXT)
+	if err != nil || len(l.Hops) != 3 {
+		t.Fatalf("%v %+v", err, l)
+	}
+	for i, want := range []dns.Security{dns.SecuritySecure, dns.SecurityInsecure, dns.SecuritySecure} {
+		if l.Hops[i].Security != want {
+			t.Errorf("hop %d: %s (%v)", i, l.Hops[i].Security, l.Hops[i].Fault)
+		}
+	}
+}
+
+// TestConcurrentColdLookups have many lookups look for the same keys.
+func TestConcurrentColdLookups(t *testing.T) {
+	n := signedNetwork(t, testnet.SignOptions{})
+	n.Zone("example.com").Add("_x", "TXT", "token")
+	n.Zone("sub.example.com").Add("_x", "TXT", "token")
+	r := newResolver(t, n, validating(t, n))
+	n.ResetHistory()
+	done := make(chan error)
+	const lookups = 24
+	for i := range lookups {
+		name := "_x.example.com"
+		if i%2 == 1 {
+			name = "_x.sub.example.com"
+		}
+		go func() {
+			a, err := r.Ask(context.Background(), name, typeTXT)
+			if err == nil && a.Security != dns.SecuritySecure {
+				err = a.Fault
+			}
+			done <- err
+		}()
+	}
+	for range lookups {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	keys := 0
+	for _, q := range n.Queries() {
+		if q.Type == "DNSKEY" {
+			keys++
+		}
+	}
+	if keys != 4 { // root, com, example.com, sub.example.com
+		t.Errorf("%d questions for keys", keys)
+	}
+}
+
+// TestKeysExpire: keys are not used beyond the time of their signatures, nor
+// beyond their TTL.
+func TestKeysExpire(t *testing.T) {
+	now := time.Now()
+	n := signedNetwork(t, testnet.SignOptions{})
+	n.Zone("example.com").Sign(testnet.SignOptions{Expiration: now.Add(time.Minute)}).Add("_x", "TXT", "token")
+	clock := now
+	r := newResolver(t, n, validating(t, n), func(c *dns.Config) { c.Now = func() time.Time { return clock } })
+	wantSecurity(t, r, "_x.example.com", typeTXT, dns.KindData, dns.SecuritySecure)
+	asked := func() int {
+		n.ResetHistory()
+		mustAsk(t, r, "_x.example.com", typeTXT)
+		keys := 0
+		for _, q := range n.Queries() {
+			if q.Type == "DNSKEY" {
+				keys++
+			}
+		}
+		return keys
+	}
+	if k := asked(); k != 0 {
+		t.Errorf("keys that were just fetched: asked %d times", k)
+	}
+	clock = now.Add(2 * time.Minute) // the signature ended, within the tolerance
+	if k := asked(); k == 0 {
+		t.Error("keys beyond the end of their signature")
+	}
+	clock = now.Add(10 * time.Minute)
+	wantFault(t, r, "_x.example.com", typeTXT, dns.FaultSignatureExpired)
+}
