@@ -177,9 +177,8 @@ func (a *App) ConfirmMailbox(ctx context.Context, actor zonehold.Actor, typed, c
 		if refusal = no; err != nil || no != nil {
 			return err
 		}
-		if err := tx.LockAccount(ctx, account); err != nil {
-			return err
-		}
+		// The address is locked before the account, as by those who store a
+		// proof that rests on it.
 		if err := tx.ConfirmMailbox(ctx, account, address, store.ConfirmedByCode, c.UsedAt); err != nil {
 			return err
 		}

@@ -209,3 +209,35 @@ func TestMailProvesNoOtherName(t *testing.T) {
 		}
 	})
 }
+
+// A proof that rests on an address locks domain, address and account, in that
+// order. Confirming the address at the same moment must not do it the other
+// way round.
+func TestMailboxLocksInOrder(t *testing.T) {
+	p := newPost(t, storetest.Open(t, storetest.PostgreSQL(t, false)), Config{})
+	ctx := t.Context()
+	if _, err := p.AddMailbox(ctx, p.who, "anna@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	code := p.code("anna@example.com")
+	for name, call := range map[string]func() error{
+		"confirm": func() error { _, err := p.ConfirmMailbox(ctx, p.who, "anna@example.com", code); return err },
+		"add":     func() error { _, err := p.AddMailbox(ctx, p.who, "anna@example.com"); return err },
+	} {
+		done := make(chan error, 1)
+		err := p.store.InTx(ctx, func(tx *store.Tx) error {
+			if _, err := tx.LockMailbox(ctx, p.who.Account.ID, "anna@example.com"); err != nil {
+				return err
+			}
+			go func() { done <- call() }()
+			time.Sleep(300 * time.Millisecond) // until the other one has what it can get
+			return tx.LockAccount(ctx, p.who.Account.ID)
+		})
+		if err != nil {
+			t.Errorf("%s: the proof: %v", name, err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -46,26 +46,24 @@ func mailboxes(ctx context.Context, q conn, accountID string) ([]Mailbox, error)
 }
 
 // AddMailbox notes an address that is not confirmed; one that is there stays
-// as it is.
+// as it is, and is not locked.
 func (tx *Tx) AddMailbox(ctx context.Context, accountID string, address zonehold.MailAddress, now time.Time) error {
-	return putMailbox(ctx, tx.q, accountID, address, time.Time{}, "", now)
-}
-
-// ConfirmMailbox notes that an address was confirmed, adding it if need be.
-func (tx *Tx) ConfirmMailbox(ctx context.Context, accountID string, address zonehold.MailAddress, by string, now time.Time) error {
-	return putMailbox(ctx, tx.q, accountID, address, now, by, now)
-}
-
-// An address that the operator confirmed stays so.
-func putMailbox(ctx context.Context, q conn, accountID string, address zonehold.MailAddress, confirmed time.Time, by string, now time.Time) error {
-	_, err := q.ExecContext(ctx, `INSERT INTO mailboxes
-		(account_id, target, address, domain, confirmed_at, confirmed_by, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (account_id, target) DO UPDATE SET confirmed_at = excluded.confirmed_at, confirmed_by = excluded.confirmed_by
-			WHERE excluded.confirmed_at > 0 AND mailboxes.confirmed_by <> 'operator'`,
-		accountID, address.Key(), string(address), string(address.Domain()), micros(confirmed), by, micros(now))
+	_, err := tx.q.ExecContext(ctx, insertMailbox+" ON CONFLICT DO NOTHING",
+		accountID, address.Key(), string(address), string(address.Domain()), int64(0), "", micros(now))
 	return doing("storing a mail address", err)
 }
+
+// ConfirmMailbox notes that an address was confirmed, adding it if need be. One
+// that the operator confirmed stays so.
+func (tx *Tx) ConfirmMailbox(ctx context.Context, accountID string, address zonehold.MailAddress, by string, now time.Time) error {
+	_, err := tx.q.ExecContext(ctx, insertMailbox+` ON CONFLICT (account_id, target) DO UPDATE
+		SET confirmed_at = excluded.confirmed_at, confirmed_by = excluded.confirmed_by WHERE mailboxes.confirmed_by <> 'operator'`,
+		accountID, address.Key(), string(address), string(address.Domain()), micros(now), by, micros(now))
+	return doing("storing a mail address", err)
+}
+
+const insertMailbox = `INSERT INTO mailboxes (account_id, target, address, domain, confirmed_at, confirmed_by, created_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7)`
 
 // firstMailbox makes the address of a new account one of its mailboxes. A text
 // that is no address in our strict reading is kept for show only.
