@@ -22,7 +22,7 @@ var imports = map[string][]string{
 	"testnet":           {},
 
 	// The probes' types are the evidence that app writes down.
-	"internal/app":                    {"", "problem", "verify", "diagnose", "discover", "internal/store", "internal/jobs", "probe/dns", "probe/web"},
+	"internal/app":                    {"", "problem", "verify", "diagnose", "discover", "internal/store", "internal/jobs", "probe/dns", "probe/registry", "probe/web"},
 	"internal/store":                  {"", "problem"},
 	"internal/store/storetest":        {"", "problem", "internal/store"},
 	"internal/jobs":                   {"", "internal/store"},
