@@ -62,19 +62,21 @@ func (fakeAuth) Authenticate(_ context.Context, token string) (zonehold.Actor, e
 type fakeService struct {
 	app.Service // the rest is not used by this dialect
 
-	mu      sync.Mutex
-	domains []*app.Domain
-	made    int
-	limit   int
-	fail    map[string]error           // by method of Service
-	proof   map[string]zonehold.Method // what is in place, by hostname
-	known   map[string]zonehold.Method // what proves a hostname by itself
-	problem *problem.Problem           // of failed checks; nil: the plain one of the method
-	outcome zonehold.Outcome           // of failed checks; "": absent
-	stuck   bool                       // checks do not end
-	started []zonehold.Method
-	inputs  []app.CreateDomain
-	patches []app.DomainPatch
+	mu       sync.Mutex
+	domains  []*app.Domain
+	made     int
+	limit    int
+	fail     map[string]error           // by method of Service
+	proof    map[string]zonehold.Method // what is in place, by hostname
+	known    map[string]zonehold.Method // what proves a hostname by itself
+	problem  *problem.Problem           // of failed checks; nil: the plain one of the method
+	outcome  zonehold.Outcome           // of failed checks; "": absent
+	canceled int                        // so many checks end without a result
+	after    func(d *app.Domain)        // happens once a check has ended
+	stuck    bool                       // checks do not end
+	started  []zonehold.Method
+	inputs   []app.CreateDomain
+	patches  []app.DomainPatch
 }
 
 var testTime = time.Date(2026, 5, 16, 11, 50, 53, 914_329_000, time.UTC)
@@ -238,7 +240,15 @@ func (s *fakeService) WaitAttempt(ctx context.Context, _ zonehold.Actor, id stri
 			return d.Running, nil
 		}
 		s.run(d)
-		return d.LastAttempt, nil
+		if s.canceled > 0 {
+			s.canceled--
+			d.LastAttempt.State, d.LastAttempt.Outcome = zonehold.AttemptCanceled, ""
+		}
+		ended := d.LastAttempt
+		if s.after != nil {
+			s.after(d)
+		}
+		return ended, nil
 	}
 	return nil, &app.Error{Kind: app.KindNotFound, Message: "no such attempt"}
 }
@@ -312,6 +322,6 @@ func world(t testing.TB, cfg Config) (*fakeService, http.Handler) {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	h := New(cfg)
-	h.(*handler).wait = 10 * time.Second // a stuck check shortens it
+	h.(*handler).wait = 10 * time.Second // no test waits that long
 	return s, h
 }

@@ -161,6 +161,22 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
+func TestUsers(t *testing.T) {
+	_, h := world(t, Config{})
+	id := app.ShortID(testAccount)
+	if status, body := ask(t, h, "GET", "/users/"+id+"/", ""); status != 200 || !strings.HasPrefix(body, `{"id":"`+id+`","email":"leiko@example.org","name":"Leiko"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	for _, other := range []string{exampleID, testAccount, "100001", "Leiko"} {
+		if status, body := ask(t, h, "GET", "/users/"+other+"/", ""); status != 404 {
+			t.Errorf("%s: %d %s", other, status, body)
+		}
+	}
+	if status, body := ask(t, h, "GET", "/users/?page=2", ""); status != 404 || body != `{"detail":"Invalid page."}` {
+		t.Errorf("a second page: %d %s", status, body)
+	}
+}
+
 // TestCreateInput: what reaches the service.
 func TestCreateInput(t *testing.T) {
 	s, h := world(t, Config{})

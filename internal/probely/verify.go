@@ -13,10 +13,10 @@ import (
 // after 30 s and more.
 const verifyWait = 25 * time.Second
 
-// maxJoined bounds the checks of others that a request waits for.
-const maxJoined = 3
+// maxChecks bounds the checks that a request waits for.
+const maxChecks = 3
 
-const textRunning = "The verification is still running. Read the domain again in a moment."
+const textRunning = "The verification did not end in time. Read the domain again in a moment, or verify again."
 
 // The fields that name a method. The first is that of the vendor's own object,
 // the second that of its older calls (contract section 2).
@@ -79,11 +79,11 @@ func (in *input) method() (m zonehold.Method, field string) {
 
 // check runs one check to its end; nil: that did not come in time. Where one
 // is under way already, it is waited for; if it has not answered the same
-// question, ours follows.
+// question, ours follows. One that a change of the domain ended is repeated.
 func (c *call) check(id string, method zonehold.Method) (*app.Attempt, error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.wait)
 	defer cancel()
-	for range maxJoined {
+	for range maxChecks {
 		own, err := c.service.StartAttempt(c.r.Context(), c.actor, id, method, zonehold.TriggerRequest)
 		under := own
 		if e, ok := errors.AsType[*app.Error](err); ok && e.Kind == app.KindConflict && e.Attempt != nil {
@@ -98,7 +98,7 @@ func (c *call) check(id string, method zonehold.Method) (*app.Attempt, error) {
 		if !a.State.Finished() {
 			return nil, nil
 		}
-		if own != nil || answers(under, a, method) {
+		if own != nil && a.Outcome != "" || answers(under, a, method) {
 			return a, nil
 		}
 	}

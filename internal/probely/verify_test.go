@@ -158,6 +158,27 @@ func TestVerifyBound(t *testing.T) {
 	})
 }
 
+// TestVerifyAnswersForItself: the reply is about the check that was asked for,
+// whatever comes between its end and the reply.
+func TestVerifyAnswersForItself(t *testing.T) {
+	s, h := world(t, Config{})
+	verified(s.add("example.com"), zonehold.MethodFile)
+	s.after = func(d *app.Domain) { verified(d, zonehold.MethodFile).LastAttempt.Trigger = zonehold.TriggerSchedule }
+	_, body := ask(t, h, "POST", onExample+"verify/", `{"type":"dns"}`)
+	if d := decode(t, body); !d.Verified || d.LastError != "Token not found" || d.VerificationMethod != "file" {
+		t.Errorf("got %s", body)
+	}
+	for canceled, want := range map[int]string{2: "Token not found", 9: textRunning} {
+		s, h = world(t, Config{})
+		s.add("example.com")
+		s.canceled = canceled
+		status, body := ask(t, h, "POST", onExample+"verify/", "")
+		if d := decode(t, body); status != 200 || d.Verified || d.LastError != want || len(s.started) != 3 {
+			t.Errorf("canceled %d times: %d %s, started %d times", canceled, status, body, len(s.started))
+		}
+	}
+}
+
 func TestVerifyErrors(t *testing.T) {
 	for _, tt := range []struct {
 		method string
@@ -307,10 +328,12 @@ func TestSource(t *testing.T) {
 		for _, m := range []zonehold.Method{zonehold.MethodAWSRoute53, zonehold.MethodCloudflare, zonehold.MethodFile} {
 			verified(s.add(strings.ReplaceAll(string(m), "_", "-")+".example"), m).ProofSource = "con_06c4b1aaaaaa9k2m4p70000070"
 		}
+		lapsed := verified(s.add("lapsed.example"), zonehold.MethodCloudflare)
+		lapsed.ProofSource, lapsed.State = "con_06c4b1aaaaaa9k2m4p70000070", zonehold.StateLapsed
 		status, body := ask(t, h, "GET", "/domains/", "")
-		want := []string{"Work\uFFFD", "Work\uFFFD", ""}
+		want := []string{"Work\uFFFD", "Work\uFFFD", "", ""}
 		if fail {
-			want = []string{"AWS Route 53", "Cloudflare", ""}
+			want = []string{"AWS Route 53", "Cloudflare", "", ""}
 		}
 		var p pageBody[domainBody]
 		if err := json.Unmarshal([]byte(body), &p); err != nil || status != 200 || asked != 1 {
@@ -321,5 +344,21 @@ func TestSource(t *testing.T) {
 				t.Errorf("%s: source %+v, want %q", d.Hostname, d.Source, want[i])
 			}
 		}
+	}
+}
+
+// TestDateTime: always six digits (contract section 1).
+func TestDateTime(t *testing.T) {
+	for want, in := range map[string]time.Time{
+		"2022-05-16T11:50:53.914329Z": time.Date(2022, 5, 16, 11, 50, 53, 914329999, time.UTC),
+		"2022-05-16T11:50:53.000000Z": time.Date(2022, 5, 16, 13, 50, 53, 0, time.FixedZone("", 7200)),
+		"2022-05-16T11:50:53.100000Z": time.Date(2022, 5, 16, 11, 50, 53, 100000000, time.UTC),
+	} {
+		if got := dateTime(in); got == nil || *got != want {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+	if dateTime(time.Time{}) != nil {
+		t.Error("no time is not null")
 	}
 }
