@@ -167,11 +167,14 @@ func (d *denial) noData3(name wireName, rtype uint16) proven {
 		return proven{}
 	}
 	if wild, fits := encloser.wildcard(); fits {
-		if w := d.match(wild); w != nil {
-			return proven{ok: w.types.denies(rtype, wild), insecure: next.optOut, absent: true}
+		if w := d.match(wild); w != nil && w.types.denies(rtype, wild) {
+			return proven{ok: true, insecure: next.optOut, absent: true}
+		} else if w != nil && rtype != dns.TypeDS {
+			return proven{}
 		}
 	}
-	// The name may be an unsigned delegation, or lead to one only.
+	// The name may be an unsigned delegation, or lead to one only; a wildcard
+	// makes none (RFC 5155 section 8.6).
 	return proven{ok: next.optOut, insecure: true}
 }
 

@@ -118,6 +118,8 @@ func TestNSEC3Attacks(t *testing.T) {
 		{"empty non-terminal", "ent.example.com", dns.TypeTXT, KindNoData, []string{c.match("ent.example.com")}, SecuritySecure, ""},
 		{"no DS, opt-out", "un.example.com", dns.TypeDS, KindNoData, []string{open.match("example.com"), open.cover("un.example.com")}, SecurityInsecure, ""},
 		{"no DS without opt-out", "un.example.com", dns.TypeDS, KindNoData, []string{c.match("example.com"), c.cover("un.example.com")}, SecurityBogus, FaultDenialWrong},
+		{"no DS beside a wildcard, opt-out", "b.w.example.com", dns.TypeDS, KindNoData, []string{open.match("w.example.com"), open.cover("b.w.example.com"), open.match("*.w.example.com")}, SecurityInsecure, ""},
+		{"no DS beside a wildcard", "b.w.example.com", dns.TypeDS, KindNoData, []string{c.match("w.example.com"), c.cover("b.w.example.com"), c.match("*.w.example.com")}, SecuritySecure, ""},
 		{"no data of the wildcard", "b.w.example.com", dns.TypeA, KindNoData, []string{c.match("w.example.com"), c.cover("b.w.example.com"), c.match("*.w.example.com")}, SecuritySecure, ""},
 		{"the wildcard has it", "b.w.example.com", dns.TypeTXT, KindNoData, []string{c.match("w.example.com"), c.cover("b.w.example.com"), c.match("*.w.example.com")}, SecurityBogus, FaultDenialWrong},
 	} {
