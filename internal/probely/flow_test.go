@@ -326,7 +326,7 @@ func TestFlowSettings(t *testing.T) {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
 			}
-			io.WriteString(w, "Probely")
+			_, _ = io.WriteString(w, "Probely")
 		}))
 		// The whole object sent back changes nothing, the password included.
 		path := "/domains/" + d.ID + "/"
