@@ -23,7 +23,27 @@ import (
 func TestDNSSECLikeUnbound(t *testing.T) {
 	needsPort53(t)
 	w := newSignedWorld(t)
-	startSigner(t, w.knot)
+	w.topLevel()
+	w.healthy()
+	w.unsigned()
+	w.wrong()
+	w.wrongProofs()
+	w.aliases()
+	w.attacks()
+	agreed := w.compare()
+	if len(w.server) < 40 || agreed < 200 {
+		t.Errorf("only %d zones, %d verdicts that are the same", len(w.server), agreed)
+	}
+}
+
+// compare starts the servers, asks every question, and wants the verdicts to
+// be the same. It returns how many are.
+func (w *signedWorld) compare() (agreed int) {
+	t := w.t
+	t.Helper()
+	if len(w.knot) > 0 {
+		startSigner(t, w.knot)
+	}
 	for name := range w.knot {
 		if name == "knotwrongds.com" {
 			w.net.Zone(name).SetDS("4711 13 2 " + strings.Repeat("ab", 32))
@@ -53,7 +73,7 @@ func TestDNSSECLikeUnbound(t *testing.T) {
 	wg.Wait()
 
 	var table strings.Builder
-	agreed, known := 0, 0
+	known := 0
 	for i, c := range w.cases {
 		l := lines[i]
 		fmt.Fprintf(&table, "%-8s %-28s %-5s %-50s %-13s %-13s %s", c.server, c.name, dns.TypeToString[c.qtype], c.about, l.theirs.security, l.ours.security, l.ours.content)
@@ -63,11 +83,17 @@ func TestDNSSECLikeUnbound(t *testing.T) {
 		if l.theirs.why != "" {
 			fmt.Fprintf(&table, " | Unbound: %s", l.theirs.why)
 		}
+		if c.differsBy != "" {
+			fmt.Fprintf(&table, " | differs: %s", c.differsBy)
+		}
 		table.WriteByte('\n')
 		problem := compare(c, l.theirs, l.ours)
 		switch {
 		case problem != "":
 			t.Errorf("%s %s (%s, %s): %s\n  Unbound: %s\n  ours:    %s", c.name, dns.TypeToString[c.qtype], c.server, c.about, problem, l.theirs, l.ours)
+			if r, err := u.ask(c.name, c.qtype, true); err == nil {
+				t.Logf("unchecked:\n%s", r)
+			}
 		case c.differs != "":
 			known++
 		default:
@@ -75,9 +101,7 @@ func TestDNSSECLikeUnbound(t *testing.T) {
 		}
 	}
 	t.Logf("%d questions about %d zones: %d verdicts are the same, %d differ as known\n%s", len(w.cases), len(w.server), agreed, known, table.String())
-	if len(w.server) < 40 || agreed < 200 {
-		t.Errorf("only %d zones, %d verdicts that are the same", len(w.server), agreed)
-	}
+	return agreed
 }
 
 // verdict is what one validator says.
@@ -98,6 +122,9 @@ func (v verdict) String() string {
 
 // compare is what is wrong with a pair of verdicts; "": nothing.
 func compare(c signedQuestion, theirs, ours verdict) string {
+	if c.want == "" {
+		c.want = theirs.security
+	}
 	wantTheirs := c.want
 	if c.differs != "" {
 		wantTheirs = c.differs
@@ -121,8 +148,20 @@ func compare(c signedQuestion, theirs, ours verdict) string {
 	return ""
 }
 
-// judge asks Unbound: SERVFAIL that goes away with CD is bogus, AD is secure.
-func (u *unbound) judge(name string, qtype uint16) verdict {
+// judge asks Unbound, again when it could not reach a server: machines may be
+// busy.
+func (u *unbound) judge(name string, qtype uint16) (v verdict) {
+	for range 4 {
+		if v = u.judgeOnce(name, qtype); v.security != "no answer" && !strings.HasPrefix(v.why, "EDE 22") && !strings.HasPrefix(v.why, "EDE 23") {
+			break
+		}
+		time.Sleep(1100 * time.Millisecond) // until it has forgotten
+	}
+	return v
+}
+
+// judgeOnce: SERVFAIL that goes away with CD is bogus, AD is secure.
+func (u *unbound) judgeOnce(name string, qtype uint16) verdict {
 	r, err := u.ask(name, qtype, false)
 	if err != nil {
 		return verdict{security: "no answer", why: err.Error()}
@@ -219,6 +258,8 @@ func judge(ctx context.Context, r *zdns.Resolver, name string, qtype uint16) ver
 		var f *zdns.Fault
 		switch {
 		case v.security == bogus:
+		case errors.Is(err, zdns.ErrLoop), errors.Is(err, zdns.ErrChainTooLong):
+			v.security = "servfail"
 		case errors.As(err, &f) && errors.Is(err, zdns.ErrBogus):
 			v.security, v.fault = bogus, f
 		default:

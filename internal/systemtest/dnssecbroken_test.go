@@ -151,3 +151,16 @@ func (w *signedWorld) aliases() {
 	w.ask("DNAME", "_x.d.nsdfrom.com", dns.TypeTXT, secure)
 	w.ask("alias to secure", "to.nsdfrom.com", dns.TypeTXT, secure)
 }
+
+// attacks are zones made to cost their validators time.
+func (w *signedWorld) attacks() {
+	w.zone("keytrap.com").Sign(sign{Algorithm: dns.ED25519}).KeyTrap(40, 40)
+	w.ask("40 keys of one tag, 40 wrong signatures", "_x.keytrap.com", dns.TypeTXT, bogus, zdns.FaultTooMuchWork)
+	w.zone("keytraprsa.com").Sign(sign{Algorithm: dns.RSASHA256}).KeyTrap(25, 25)
+	w.ask("25 RSA keys of one tag, 25 wrong signatures", "_x.keytraprsa.com", dns.TypeTXT, bogus, zdns.FaultTooMuchWork)
+	w.zone("fewkeys.com").Sign(sign{Algorithm: dns.ED25519}).KeyTrap(1, 0)
+	w.whole("fewkeys.com", "two keys of one tag", secure, secure)
+	w.zone("huge.com").Sign(sign{Algorithm: dns.RSASHA256, HugeExponent: true})
+	q := w.ask("huge RSA exponent", "_x.huge.com", dns.TypeTXT, bogus)
+	q.differs, q.differsBy = secure, "Unbound takes exponents that make every check as dear as signing; Go's library and ours do not"
+}

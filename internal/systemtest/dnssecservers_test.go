@@ -205,6 +205,10 @@ func startUnbound(t *testing.T, hints, anchors string) *unbound {
 	val-log-level: 2
 	ede: yes
 	aggressive-nsec: no
+	qname-minimisation: no
+	val-bogus-ttl: 1
+	infra-host-ttl: 1
+	infra-cache-min-rtt: 2000
 remote-control:
 	control-enable: no
 `, dir, unboundAddr, port))
