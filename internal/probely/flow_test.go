@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func newService(t testing.TB, s *store.Store, cfg app.Config) *service {
 	})
 	tokens := auth.New(s)
 	t.Cleanup(tokens.Close)
-	srv := httptest.NewServer(probely.New(probely.Config{Service: a, Auth: tokens}))
+	srv := httptest.NewServer(probely.New(probely.Config{Service: a, Auth: tokens, Connections: a.Connections}))
 	t.Cleanup(srv.Close)
 	return &service{t: t, net: fake, auth: tokens, app: a, url: srv.URL}
 }
@@ -147,6 +148,7 @@ type domain struct {
 	Password  *string `json:"basic_auth_password"`
 	Port      *int    `json:"port"`
 	Discovery bool    `json:"discovery_enabled"`
+	Source    struct{ ID, Name string }
 }
 
 func (d domain) String() string {
@@ -504,6 +506,75 @@ func TestFlowAutomatic(t *testing.T) {
 				t.Fatal("the proof stands without its parent")
 			}
 			time.Sleep(10 * time.Millisecond)
+		}
+	})
+}
+
+// provider is a DNS provider with one account.
+type provider struct{ zones []zonehold.HostedZone }
+
+func (p provider) Open(id, name string, _ map[string]string) (verify.ZoneAccount, error) {
+	return zoneAccount{id, name, p.zones}, nil
+}
+
+func (p provider) Test(context.Context, map[string]string) (string, error) { return "…cdef", nil }
+
+type zoneAccount struct {
+	id, name string
+	zones    []zonehold.HostedZone
+}
+
+func (a zoneAccount) ID() string                { return a.id }
+func (a zoneAccount) Name() string              { return a.name }
+func (a zoneAccount) Provider() zonehold.Method { return zonehold.MethodCloudflare }
+func (a zoneAccount) Zones(_ context.Context, names []string) ([]zonehold.HostedZone, error) {
+	var found []zonehold.HostedZone
+	for _, z := range a.zones {
+		if slices.Contains(names, z.Name) {
+			found = append(found, z)
+		}
+	}
+	return found, nil
+}
+
+// TestFlowProvider: a domain that a connected account proves names the
+// connection as its source, and a mail address of the account proves its own
+// domain.
+func TestFlowProvider(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		cloud := provider{[]zonehold.HostedZone{
+			{ID: "z1", Name: "cloud-shop.com", Active: true, Status: "active", NameServers: []string{"ns1.cloud-shop.com", "ns2.cloud-shop.com"}},
+			{ID: "z2", Name: "foreign-shop.com", Active: true, Status: "active", NameServers: []string{"anna.ns.cloud.example", "ben.ns.cloud.example"}},
+		}}
+		svc := newService(t, s, app.Config{Providers: map[zonehold.Method]app.Provider{zonehold.MethodCloudflare: cloud}})
+		c := svc.client("account", "anna@mail-shop.com")
+		svc.net.Zone("cloud-shop.com")
+		svc.net.Zone("foreign-shop.com")
+		con, err := svc.app.Connect(t.Context(), c.actor, app.NewConnection{
+			Provider: zonehold.MethodCloudflare, Name: "Work", Credentials: map[string]string{"api_token": "0123456789abcdef0123456789abcdef01234567"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := c.add("cloud-shop.com")
+		if !d.Verified || d.Method != "cloudflare" || d.Source.ID != app.ShortID(con.ID) || d.Source.Name != "Work" || d.LastError != "" {
+			t.Errorf("in the account: %s", d)
+		}
+		// A zone of that name that nobody is led to is worth nothing.
+		d = c.add("foreign-shop.com")
+		if d.Verified || d.Method != "" || d.Source.Name != "" {
+			t.Errorf("not delegated: %s", d)
+		}
+		if v := c.verify(d.ID, `{"type":"cloudflare"}`); v.Verified || v.Method != "cloudflare" || v.LastError == "" || v.Source.Name != "" {
+			t.Errorf("asked for: %s", v)
+		} else {
+			t.Log(v.LastError)
+		}
+		if d := c.add("mail-shop.com"); !d.Verified || d.Method != "email" || d.Source.Name != "" {
+			t.Errorf("of the mail address: %s", d)
+		}
+		var list struct{ Results []domain }
+		if c.call("GET", "/domains/?source=Work", "", 200, &list); len(list.Results) != 1 || list.Results[0].Hostname != "cloud-shop.com" {
+			t.Errorf("from that source: %+v", list)
 		}
 	})
 }
