@@ -419,11 +419,11 @@ func TestSiblingsAreKnownToChecks(t *testing.T) {
 			return report(zonehold.MethodDNSTXT, zonehold.OutcomeAbsent)
 		}}, quick)
 		who := actor(t, s, "alpha")
-		for _, name := range []string{"example.com", "www.example.com", "example.net", "www.example.co.uk", "example.sample.com", "other.org"} {
+		for _, name := range []string{"example.com", "www.example.com", "example.net", "www.example.co.uk", "mail.example.org", "example.sample.com", "other.org"} {
 			create(t, a, who, name)
 		}
 		create(t, a, actor(t, s, "beta"), "example.org")
-		wait(t, a, who, begin(t, a, who, "example.com", "").ID)
+		wait(t, a, who, begin(t, a, who, "www.example.com", "").ID)
 		c := <-got
 		if want := []zonehold.Hostname{"example.net", "www.example.co.uk"}; !slices.Equal(c.Siblings, want) {
 			t.Errorf("siblings %v, want %v", c.Siblings, want)

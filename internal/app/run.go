@@ -324,18 +324,23 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 // maxSiblings bounds the other names in which a record may have landed.
 const maxSiblings = 20
 
-// siblings are other names of the account that differ in what follows the
-// registrable label: example.net for example.com.
+// siblings are other names of the account that differ from a claim in what
+// follows the registrable label: example.net and www.example.net for
+// www.example.com. They help to explain what is not proved.
 func (a *App) siblings(ctx context.Context, d *store.Domain) ([]zonehold.Hostname, error) {
 	registrable, ok := d.Hostname.Registrable()
-	if !ok {
+	if !ok || d.State.Verified() {
 		return nil, nil
 	}
 	label, _, _ := strings.Cut(registrable, ".")
-	names, err := a.store.SameLabel(ctx, d.AccountID, registrable, 2*maxSiblings)
+	texts := []string{label + "."}
+	if before := strings.TrimSuffix(string(d.Hostname), registrable); before != "" {
+		texts = append(texts, before+label+".")
+	}
+	names, err := a.store.Beginning(ctx, d.AccountID, texts, maxSiblings)
 	names = slices.DeleteFunc(names, func(name zonehold.Hostname) bool {
 		other, ok := name.Registrable()
-		return !ok || !strings.HasPrefix(other, label+".") // the label stands elsewhere in it
+		return !ok || other == registrable || !strings.HasPrefix(other, label+".")
 	})
 	return names[:min(len(names), maxSiblings)], err
 }

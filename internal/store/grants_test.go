@@ -258,8 +258,8 @@ func TestGroundsAndProvedNames(t *testing.T) {
 		domain(t, s, a, "example.net")
 		domain(t, s, a, "www.example.org")
 		domain(t, s, b, "example.org")
-		names, err := s.SameLabel(ctx, a.ID, "example.com", 20)
-		if diff := cmp.Diff([]zonehold.Hostname{"example.net", "www.example.org"}, names); err != nil || diff != "" {
+		names, err := s.Beginning(ctx, a.ID, []string{"example.", "www.example."}, 20)
+		if diff := cmp.Diff([]zonehold.Hostname{"example.com", "example.net", "www.example.org"}, names); err != nil || diff != "" {
 			t.Errorf("%v\n%s", err, diff)
 		}
 	})

@@ -55,19 +55,27 @@ func (s *Store) VerifiedAmong(ctx context.Context, accountID string, names []zon
 	return found, doing("reading proved domains", err)
 }
 
-// SameLabel lists names of the account that hold the first label of a
-// registrable domain but do not lie in it: example.net for example.com. At
-// most limit.
-func (s *Store) SameLabel(ctx context.Context, accountID, registrable string, limit int) ([]zonehold.Hostname, error) {
-	label, _, _ := strings.Cut(registrable, ".")
-	rows, err := s.r.QueryContext(ctx, `SELECT DISTINCT hostname FROM domains WHERE account_id = $1 AND deleted_at = 0
-		AND (hostname LIKE $2 OR hostname LIKE $3) AND hostname <> $4 AND hostname NOT LIKE $5 ORDER BY hostname LIMIT $6`,
-		accountID, label+".%", "%."+label+".%", registrable, "%."+registrable, limit)
-	out, err := collect(rows, err, func(row scanner) (h zonehold.Hostname, err error) {
-		err = row.Scan(&h)
-		return h, err
-	})
-	return out, doing("reading names alike", err)
+// Beginning lists the names of the account that begin with one of the texts,
+// in order; at most limit of each.
+func (s *Store) Beginning(ctx context.Context, accountID string, texts []string, limit int) ([]zonehold.Hostname, error) {
+	var out []zonehold.Hostname
+	for _, text := range texts {
+		if text = Text(text); !strings.HasSuffix(text, ".") {
+			return nil, fmt.Errorf("reading names: %q does not end with a label", text)
+		}
+		rows, err := s.r.QueryContext(ctx, `SELECT DISTINCT hostname FROM domains WHERE account_id = $1 AND deleted_at = 0
+			AND hostname > $2 AND hostname < $3 ORDER BY hostname LIMIT $4`,
+			accountID, text, text[:len(text)-1]+"/", limit) // "/" follows "."
+		found, err := collect(rows, err, func(row scanner) (h zonehold.Hostname, err error) {
+			err = row.Scan(&h)
+			return h, err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading names: %w", err)
+		}
+		out = append(out, found...)
+	}
+	return out, nil
 }
 
 // Source is what a proof rests on.
