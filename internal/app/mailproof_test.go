@@ -651,3 +651,31 @@ func TestCodeMails(t *testing.T) {
 		}
 	}
 }
+
+// Codes are counted one request at a time, on all nodes together.
+func TestMailCodesAreCountedOneAtATime(t *testing.T) {
+	p := newPost(t, storetest.Open(t, storetest.PostgreSQL(t, false)), Config{})
+	done := make(chan error, 1)
+	err := p.store.InTx(t.Context(), func(tx *store.Tx) error {
+		if err := tx.LockMailCodes(t.Context()); err != nil {
+			return err
+		}
+		go func() {
+			_, err := p.MailCode(t.Context(), p.who, p.d.ID, "admin")
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			t.Errorf("a code was counted and mailed beside another one: %v", err)
+			done <- nil
+		case <-time.After(time.Second):
+		}
+		return nil
+	})
+	if err := errors.Join(err, <-done); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(p.mail.Mails()); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}
