@@ -248,6 +248,7 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 					answers = append(answers, a)
 				}
 			}
+			began := time.Now()
 			r.validate(ctx, w, q, answers)
 			ans := &Answer{
 				Name: q.name, Type: q.qtype, Zone: zone,
@@ -257,6 +258,9 @@ func (r *Resolver) askZone(ctx context.Context, w *work, zone *Zone, q *question
 				ans.Servers[i] = answers[i].ServerAnswer
 			}
 			ans.judgeAll()
+			if r.Validating() {
+				recordVerdict(ctx, began, "zone "+shown(zone.Name), ans.Security, ans.Fault)
+			}
 			return ans
 		}
 		for _, a := range answers {

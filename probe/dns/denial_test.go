@@ -298,6 +298,19 @@ func TestSignatureFields(t *testing.T) {
 	}
 }
 
+// TestForeignOwner: a zone signs nothing outside of itself.
+func TestForeignOwner(t *testing.T) {
+	s := newSigner(t, "example.com")
+	for _, owner := range []string{"com.", "example.org.", "notexample.com."} {
+		set := s.rrs(owner + ` TXT "mine"`)
+		l := labour{left: maxWork, proven: new(arithmetic)}
+		m := &dns.Msg{Answer: append(set, s.sig(set))}
+		if _, fault := s.sets(m)[0].verify(&l, s.keys(), s.now); fault == nil {
+			t.Errorf("%s is taken", owner)
+		}
+	}
+}
+
 // TestSerialDates: dates are modulo 2^32 seconds and nearest to now.
 func TestSerialDates(t *testing.T) {
 	for _, now := range []time.Time{

@@ -185,7 +185,9 @@ func (r *Resolver) askValid(ctx context.Context, w *work, zone *Zone, q *questio
 	if err != nil {
 		return a, at, err
 	}
+	began := time.Now()
 	if r.validateOne(ctx, w, at, q, &a); a.Fault != nil {
+		recordVerdict(ctx, began, serverTarget(&a), a.Security, a.Fault)
 		return a, at, a.Fault
 	}
 	return a, at, nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/probe"
 	"github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/testnet"
 )
@@ -162,4 +164,33 @@ func TestValidateOptOut(t *testing.T) {
 	wantSecurity(t, r, "_x.unsigned.com", typeTXT, dns.KindData, dns.SecurityInsecure)
 	wantSecurity(t, r, "unsigned.com", typeDS, dns.KindNoData, dns.SecurityInsecure)
 	wantSecurity(t, r, "nobody.com", typeTXT, dns.KindNXDomain, dns.SecurityInsecure)
+}
+
+// TestTraceOfValidation: a person can read in the steps what was found.
+func TestTraceOfValidation(t *testing.T) {
+	n := signedNetwork(t, testnet.SignOptions{})
+	z := n.Zone("example.com").Add("_x", "TXT", "token").Add("www", "A", "45.1.2.3")
+	r := newResolver(t, n, validating(t, n))
+	steps := func() (out []zonehold.Step) {
+		tr := new(probe.Trace)
+		ctx := probe.WithTrace(context.Background(), tr)
+		if _, err := r.Ask(ctx, "_x.example.com", typeTXT); err != nil {
+			t.Fatal(err)
+		}
+		r.Addrs(ctx, "www.example.com")
+		for _, s := range tr.Steps() {
+			if s.Name == "validate" {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	if got := steps(); len(got) != 1 || !got[0].OK || got[0].Result != "secure" || got[0].Target != "zone example.com" {
+		t.Errorf("%+v", got)
+	}
+	z.SignFault(testnet.SignFaultExpired)
+	got := steps()
+	if len(got) != 2 || got[0].OK || !strings.Contains(got[0].Result, "expired on") || !strings.Contains(got[1].Result, "expired on") {
+		t.Errorf("%+v", got)
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/zonehold/zonehold/probe"
 )
 
 // verdict is what validation finds about one answer.
@@ -76,6 +78,18 @@ func (r *Resolver) validateOne(ctx context.Context, w *work, zone *Zone, q *ques
 	}
 	if v.kind != "" {
 		a.Kind = v.kind
+	}
+}
+
+// recordVerdict leaves a step on the worst of some answers in the trace.
+func recordVerdict(ctx context.Context, began time.Time, target string, state Security, fault *Fault) {
+	tr := probe.TraceFrom(ctx)
+	switch {
+	case tr == nil:
+	case fault != nil:
+		tr.Record("validate", target, began, false, "%s: %s", state, fault.Text)
+	default:
+		tr.Record("validate", target, began, true, "%s", state)
 	}
 }
 

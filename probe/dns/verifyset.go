@@ -137,7 +137,7 @@ func (s *rrset) verify(l *labour, zone *zoneKeys, now time.Time) (validity, *Fau
 		if i == maxSignatures {
 			return validity{}, tooMuch(zone.zone, s, "there are too many signatures")
 		}
-		if sig.signer != zone.wire || !supportedAlgorithm(sig.algorithm) {
+		if sig.signer != zone.wire || !s.owner.within(zone.wire) || !supportedAlgorithm(sig.algorithm) {
 			continue
 		}
 		inception, expiration := sig.dates(now)
