@@ -51,6 +51,9 @@ func (s *signedView) theChain() *chain {
 			if len(n.sets) == 0 && len(n.seqs) == 0 || s.hidden(name) {
 				continue
 			}
+			// Left out with them are empty names that lead to nothing else. If
+			// there is a wildcard above as well, nobody can prove what is
+			// below such a name (RFC 5155, erratum 3441).
 			if s.opts.OptOut && c.nsec3 && s.view.cuts[name] && !n.has(dns.TypeDS) {
 				continue
 			}

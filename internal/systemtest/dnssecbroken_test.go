@@ -158,6 +158,8 @@ func (w *signedWorld) attacks() {
 	w.ask("40 keys of one tag, 40 wrong signatures", "_x.keytrap.com", dns.TypeTXT, bogus, zdns.FaultTooMuchWork)
 	w.zone("keytraprsa.com").Sign(sign{Algorithm: dns.RSASHA256}).KeyTrap(25, 25)
 	w.ask("25 RSA keys of one tag, 25 wrong signatures", "_x.keytraprsa.com", dns.TypeTXT, bogus, zdns.FaultTooMuchWork)
+	w.zone("thousand.com").Sign(sign{Algorithm: dns.ED25519}).KeyTrap(1000, 0)
+	w.ask("a thousand keys of one tag", "_x.thousand.com", dns.TypeTXT, bogus, zdns.FaultTooMuchWork)
 	w.zone("fewkeys.com").Sign(sign{Algorithm: dns.ED25519}).KeyTrap(1, 0)
 	w.whole("fewkeys.com", "two keys of one tag", secure, secure)
 	w.zone("huge.com").Sign(sign{Algorithm: dns.RSASHA256, HugeExponent: true})

@@ -21,21 +21,27 @@ const (
 	knotAddr    = "127.0.3.1"
 	nsdAddr     = "127.0.3.2"
 	unboundAddr = "127.0.3.3"
+	guardAddr   = "127.0.3.4" // held by the run whose turn it is
 )
 
-// needsPort53 skips a test where port 53 is not for this user. In CI that is
-// a failure.
+// needsPort53 waits until no other run of these tests has port 53 of the
+// addresses. It skips a test where that port is not for this user; in CI that
+// is a failure.
 func needsPort53(t *testing.T) {
 	t.Helper()
-	p, err := net.ListenPacket("udp", nsdAddr+":53")
-	if err == nil {
-		p.Close()
-		return
+	turn := guardAddr + ":53"
+	for end := time.Now().Add(5 * patience); ; time.Sleep(100 * time.Millisecond) {
+		p, err := net.ListenPacket("udp", turn)
+		switch {
+		case err == nil:
+			t.Cleanup(func() { p.Close() })
+			return
+		case errors.Is(err, syscall.EACCES) && os.Getenv("CI") != "true":
+			t.Skip("NOT TESTED: a resolver asks name servers at port 53, which only root may open here; run this test as root")
+		case !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end):
+			t.Fatalf("opening port 53 on loopback: %v", err)
+		}
 	}
-	if errors.Is(err, syscall.EACCES) && os.Getenv("CI") != "true" {
-		t.Skip("NOT TESTED: a resolver asks name servers at port 53, which only root may open here; run this test as root")
-	}
-	t.Fatalf("opening port 53 on %s: %v", nsdAddr, err)
 }
 
 // startPolitely is start for servers with processes of their own, which have
