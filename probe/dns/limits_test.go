@@ -20,10 +20,10 @@ func TestKeyTrap(t *testing.T) {
 		{"100 keys and signatures", 100, 100, 20},
 		{"1000 keys", 1000, 1, 20},
 		{"20 keys, 100 signatures", 20, 100, 40},
-		{"2 keys, 50 signatures", 2, 50, 80},
-		{"3 keys, 10 signatures", 3, 10, 80},
-		{"no other keys, 60 signatures", 0, 60, 80},
-		{"no other keys, 500 signatures", 0, 500, 80},
+		{"2 keys, 50 signatures", 2, 50, 4 * dns.MaxChecksPerSet},
+		{"3 keys, 10 signatures", 3, 10, 4 * dns.MaxChecksPerSet},
+		{"no other keys, 60 signatures", 0, 60, 4 * dns.MaxChecksPerSet},
+		{"no other keys, 500 signatures", 0, 500, 4 * dns.MaxChecksPerSet},
 	} {
 		for _, alg := range []uint8{15, 8} {
 			t.Run(tt.name, func(t *testing.T) {

@@ -203,17 +203,17 @@ func (r *Resolver) evaluate(w *work, k *zoneKeys, sets rrsets, q *question, a *S
 		return v.proved(p, until)
 	case KindNoData, KindNXDomain:
 		v := verdict{state: SecuritySecure, kind: a.Kind, keys: k}
-		d, until, fault := collect(w, k, sets, now)
 		for _, set := range sets {
 			if !set.authority || set.rtype != dns.TypeSOA || len(set.rdata) == 0 || !name.within(set.owner) {
 				continue
 			}
-			valid, soaFault := set.verify(&w.labour, k, now)
-			if soaFault != nil {
-				return bogus(soaFault)
+			valid, fault := set.verify(&w.labour, k, now)
+			if fault != nil {
+				return bogus(fault)
 			}
-			until = earlier(until, valid.until)
+			v.until = earlier(v.until, valid.until)
 		}
+		d, until, fault := collect(w, k, sets, now)
 		if a.Kind == KindNXDomain {
 			if v.proof = d.noName(name); v.proof.ok {
 				return v.proved(v.proof, until)
@@ -264,7 +264,9 @@ func collect(w *work, k *zoneKeys, sets rrsets, now time.Time) (d *denial, until
 		}
 		valid, f := set.verify(&w.labour, k, now)
 		if f != nil {
-			fault = f
+			if fault = f; f.Code == FaultTooMuchWork {
+				return d, until, f
+			}
 			continue
 		}
 		if valid.encloser != "" {
