@@ -25,7 +25,7 @@ func (c *cli) credentials(provider, file string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		in = f
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxCredentials+1))

@@ -175,7 +175,7 @@ func (c *cli) mailedCode(code, file string) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			defer f.Close() //nolint:errcheck // only read
+			defer f.Close()
 			in = f
 		}
 		data, err := io.ReadAll(io.LimitReader(in, 4096))

@@ -101,7 +101,7 @@ type contactJSON struct {
 }
 
 // registryLimit leaves time to print when registries are silent.
-const registryLimit = 20 * time.Second
+const registryLimit = 10 * time.Second
 
 // lookUpRegistration is nil for names below a registration, whose own is
 // shown all the same, and for public suffixes.

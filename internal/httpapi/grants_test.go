@@ -239,7 +239,7 @@ var grantCases = []wireCase{
 			return nil, e
 		}
 	}},
-	{"connection_create_bad_fields", "POST /v1/connections", `{"provider":"s3cret","credentials":{"api_token":5},"nmae":"s3cret"}`, []string{write}, nil},
+	{"connection_create_bad_fields", "POST /v1/connections", `{"provider":"s3cret","credentials":{"api_token":5},"label":"s3cret"}`, []string{write}, nil},
 	{"connection_create_no_credentials", "POST /v1/connections", `{"provider":"cloudflare","credentials":{}}`, []string{write}, nil},
 	{"connection_list", "GET /v1/connections", "", []string{read}, nil},
 	{"connection_test", "POST /v1/connections/" + connectionID + "/test", "", []string{write}, func(b *bench) {
