@@ -2,6 +2,7 @@ package app
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -290,4 +291,41 @@ func TestProofsFallTogether(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Two that share with each other and give up at the same time do not wait for
+// each other.
+func TestBothGiveUpAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		p := new(placed)
+		a := start1(t, s, p.config(), quick)
+		both := [2]zonehold.Actor{actor(t, s, "alpha"), actor(t, s, "beta")}
+		for range 8 {
+			var own [2]*Domain
+			for i, name := range []string{"one.example", "two.example"} {
+				own[i] = proven(t, a, p, both[i], name, zonehold.MethodDNSTXT)
+				other := both[1-i]
+				if _, err := a.Delegate(t.Context(), both[i], NewDelegation{Domain: own[i].ID, Account: other.Account.ID}); err != nil {
+					t.Fatal(err)
+				}
+				if d := create(t, a, other, name); d.Method != zonehold.MethodDelegated {
+					t.Fatalf("%+v", d)
+				}
+			}
+			var wg sync.WaitGroup
+			for i := range both {
+				wg.Go(func() {
+					if err := a.DeleteDomain(t.Context(), both[i], own[i].ID, 0); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			for i, name := range []string{"one.example", "two.example"} {
+				if err := a.DeleteDomain(t.Context(), both[1-i], name, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
 }

@@ -391,7 +391,8 @@ func (a *App) change(ctx context.Context, actor zonehold.Actor, ref string, vers
 			}
 		}
 		// Before the unique index of claims: CreateDomain meets it under this lock.
-		if err := tx.LockAccount(ctx, d.AccountID); err != nil {
+		// Those of whom something falls, too: events lock them together.
+		if err := tx.LockAccounts(ctx, append(touched, d.AccountID)); err != nil {
 			return err
 		}
 		if err := tx.UpdateDomain(ctx, d); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -155,21 +156,26 @@ func (a *App) ends(ctx context.Context, tx *store.Tx, domains map[string]*store.
 			return nil, err
 		}
 	}
-	out := make([]store.Finish, len(finishes))
-	for i, f := range finishes {
-		d := domains[f.attempt.DomainID]
-		f.applied, f.raced, f.events = false, false, 0
-		f.method, f.outcome = f.report.Method, f.report.Outcome
-		out[i] = store.Finish{Ref: f.attempt.Ref(), State: zonehold.AttemptCanceled, Method: f.attempt.Requested, FinishedAt: now}
-		if !f.current(d) {
-			continue
-		}
-		if f.report.Outcome == zonehold.OutcomeVerified {
+	// By source: what is locked on the way is locked in the same order by all.
+	bySource := slices.SortedStableFunc(slices.Values(finishes), func(x, y *finish) int { return strings.Compare(x.report.Source, y.report.Source) })
+	for _, f := range bySource {
+		f.raced = false
+		if d := domains[f.attempt.DomainID]; f.current(d) && f.report.Outcome == zonehold.OutcomeVerified {
 			stands, err := grounds.stands(ctx, d, f.report.Method, f.report.Source)
 			if err != nil {
 				return nil, err
 			}
 			f.raced = !stands
+		}
+	}
+	out := make([]store.Finish, len(finishes))
+	for i, f := range finishes {
+		d := domains[f.attempt.DomainID]
+		f.applied, f.events = false, 0
+		f.method, f.outcome = f.report.Method, f.report.Outcome
+		out[i] = store.Finish{Ref: f.attempt.Ref(), State: zonehold.AttemptCanceled, Method: f.attempt.Requested, FinishedAt: now}
+		if !f.current(d) {
+			continue
 		}
 		out[i] = f.end(d, now)
 		if out[i].Outcome == zonehold.OutcomeVerified && rivals != nil && running[f.attempt.ID] {

@@ -16,6 +16,14 @@ func (tx *Tx) LockAccount(ctx context.Context, id string) error {
 	return missing("locking an account", err)
 }
 
+// LockAccounts locks the rows of several accounts, in order, so that no two
+// transactions wait for each other.
+func (tx *Tx) LockAccounts(ctx context.Context, ids []string) error {
+	lock := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT id FROM accounts WHERE id IN (SELECT v_id FROM v) ORDER BY id" + tx.s.forUpdate}
+	_, err := queryBulk(ctx, tx.s, tx.q, lock, column1(ids), scanText)
+	return doing("locking accounts", err)
+}
+
 // AppendEvents numbers and stores events, in the order given. It locks the
 // accounts until the end of the transaction, so that the order of the numbers
 // is the order of the commits; call it last.
@@ -34,9 +42,8 @@ func (tx *Tx) AppendEvents(ctx context.Context, events []*zonehold.Event) error 
 	slices.Sort(ids)
 	rows := column1(ids)
 	if tx.s.forUpdate != "" && len(ids) > 1 {
-		lock := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT id FROM accounts WHERE id IN (SELECT v_id FROM v) ORDER BY id" + tx.s.forUpdate}
-		if _, err := queryBulk(ctx, tx.s, tx.q, lock, rows, scanText); err != nil {
-			return fmt.Errorf("locking accounts: %w", err)
+		if err := tx.LockAccounts(ctx, ids); err != nil {
+			return err
 		}
 	}
 	for i, id := range ids {
