@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/auth"
 	"github.com/zonehold/zonehold/internal/httpapi"
+	"github.com/zonehold/zonehold/internal/probely"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/internal/telemetry"
 	"github.com/zonehold/zonehold/internal/webmaster"
@@ -98,14 +100,18 @@ func (v *service) start(s *store.Store, cfg app.Config) {
 			t.Errorf("stopping: %v", err)
 		}
 	})
-	native := httpapi.New(httpapi.Config{Service: a, Idempotency: a, Auth: v.auth, Version: "test", Log: log, Limits: httpapi.Limits{Reads: -1, Writes: -1, Checks: -1}})
+	native := httpapi.New(httpapi.Config{Service: a, Grants: a, Idempotency: a, Auth: v.auth, Version: "test", Log: log, Limits: httpapi.Limits{Reads: -1, Writes: -1, Checks: -1}})
 	yandex := webmaster.New(webmaster.Config{Service: a, Auth: v.auth, Log: log})
+	scanner := probely.New(probely.Config{Service: a, Auth: v.auth, Connections: a.Connections, Log: log})
 	srv := httptest.NewServer(telemetry.Middleware(log, telemetry.NewMetrics("test"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/v3") || strings.HasPrefix(r.URL.Path, "/v4") {
+		switch root, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); {
+		case strings.HasPrefix(root, "v3") || strings.HasPrefix(root, "v4"):
 			yandex.ServeHTTP(w, r)
-			return
+		case slices.Contains(probely.Roots(), root):
+			scanner.ServeHTTP(w, r)
+		default:
+			native.ServeHTTP(w, r)
 		}
-		native.ServeHTTP(w, r)
 	})))
 	t.Cleanup(srv.Close)
 	v.url = srv.URL
@@ -115,8 +121,8 @@ func (v *service) start(s *store.Store, cfg app.Config) {
 type account struct {
 	*service
 	*client.Client
-	id, token string
-	user      int64
+	id, name, token string
+	user            int64
 }
 
 func (v *service) account(name string, scopes ...zonehold.Scope) *account {
@@ -128,7 +134,13 @@ func (v *service) account(name string, scopes ...zonehold.Scope) *account {
 	if len(scopes) == 0 {
 		scopes = []zonehold.Scope{zonehold.ScopeAdmin}
 	}
-	token, err := v.auth.Create(v.t.Context(), a.ID, "test", scopes)
+	return v.signIn(a, scopes...)
+}
+
+// signIn is one more token of an account.
+func (v *service) signIn(a zonehold.Account, scopes ...zonehold.Scope) *account {
+	v.t.Helper()
+	token, _, err := v.auth.Grant(v.t.Context(), a.ID, "test", scopes)
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -137,7 +149,7 @@ func (v *service) account(name string, scopes ...zonehold.Scope) *account {
 		v.t.Fatal(err)
 	}
 	v.t.Cleanup(c.Close)
-	return &account{service: v, Client: c, id: a.ID, token: token, user: a.Number}
+	return &account{service: v, Client: c, id: a.ID, name: a.Name, token: token, user: a.Number}
 }
 
 func (a *account) create(in api.CreateDomain) *api.Domain {
