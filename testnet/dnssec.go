@@ -51,6 +51,7 @@ type signing struct {
 	foreign  *signing // for SignFaultForeign
 	trapKeys []*dns.DNSKEY
 	trapSigs int
+	tamper   func(*dns.Msg)
 }
 
 // Sign signs the zone with new keys and puts their DS records into the

@@ -308,3 +308,27 @@ func TestRollover(t *testing.T) {
 		t.Errorf("DS %q", got)
 	}
 }
+
+func TestTamper(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t)
+	z := n.Zone("example.com").Sign(testnet.SignOptions{}).Add("_x", "TXT", "v")
+	z.Tamper(func(m *dns.Msg) {
+		if m.Question[0].Qtype == dns.TypeTXT {
+			m.Rcode, m.Answer, m.Ns = dns.RcodeNameError, nil, m.Answer[1:]
+			m.Ns[0].Header().Ttl = 7
+		}
+	})
+	m := askSecure(t, n, z.Servers()[0], "_x.example.com", "TXT")
+	if m.Rcode != dns.RcodeNameError || len(m.Answer) != 0 || len(m.Ns) != 1 || m.Ns[0].Header().Ttl != 7 {
+		t.Errorf("%s", m)
+	}
+	if m := ask(t, n, z.Servers()[0], "_x.example.com", "TXT"); len(m.Answer) != 1 {
+		t.Errorf("without DO: %s", m)
+	}
+	z.Tamper(nil)
+	m = askSecure(t, n, z.Servers()[0], "_x.example.com", "TXT")
+	if err := checkAll(m, keysOf(t, n, z)); err != nil || len(m.Answer) != 2 || m.Answer[1].Header().Ttl != 300 {
+		t.Errorf("afterwards: %v\n%s", err, m)
+	}
+}

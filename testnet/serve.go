@@ -65,6 +65,7 @@ func (s *NameServer) packedAnswer(q *question) (*packed, error) {
 	r := v.answer(s, name, q.qtype)
 	if q.do {
 		v.signed.secure(r)
+		v.signed.tampered(r, name, q.qtype)
 	}
 	p, err := r.pack(name, q.qtype)
 	if err == nil && r.stable {
@@ -137,6 +138,7 @@ func (s *NameServer) faultyAnswer(q *question, f Fault) (*packed, error) {
 	r := v.answer(s, name, q.qtype)
 	if q.do {
 		v.signed.secure(r)
+		v.signed.tampered(r, name, q.qtype)
 	}
 	switch f {
 	case FaultLame, FaultUpward:

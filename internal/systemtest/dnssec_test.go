@@ -41,37 +41,7 @@ func TestDNSSECLikeUnbound(t *testing.T) {
 func (w *signedWorld) compare() (agreed int) {
 	t := w.t
 	t.Helper()
-	if len(w.knot) > 0 {
-		startSigner(t, w.knot)
-	}
-	for name := range w.knot {
-		if name == "knotwrongds.com" {
-			w.net.Zone(name).SetDS("4711 13 2 " + strings.Repeat("ab", 32))
-			continue
-		}
-		w.net.Zone(name).SetDS(dsOf(t, knotAddr, name)...)
-	}
-	files := map[string]string{}
-	for _, z := range w.nsd {
-		files[z.Name()] = z.MasterFile()
-	}
-	startNSD(t, files)
-	u := startUnbound(t, w.net.RootHints(), w.net.TrustAnchors())
-	ours := w.resolver(t)
-
-	type line struct{ theirs, ours verdict }
-	lines := make([]line, len(w.cases))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	for i, c := range w.cases {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			lines[i] = line{u.judge(c.name, c.qtype), judge(t.Context(), ours, c.name, c.qtype)}
-		})
-	}
-	wg.Wait()
-
+	u, lines := w.judgeAll()
 	var table strings.Builder
 	known := 0
 	for i, c := range w.cases {
@@ -90,10 +60,7 @@ func (w *signedWorld) compare() (agreed int) {
 		problem := compare(c, l.theirs, l.ours)
 		switch {
 		case problem != "":
-			t.Errorf("%s %s (%s, %s): %s\n  Unbound: %s\n  ours:    %s", c.name, dns.TypeToString[c.qtype], c.server, c.about, problem, l.theirs, l.ours)
-			if r, err := u.ask(c.name, c.qtype, true); err == nil {
-				t.Logf("unchecked:\n%s", r)
-			}
+			t.Errorf("%s %s (%s, %s): %s\n  Unbound: %s\n  ours:    %s\n%s", c.name, dns.TypeToString[c.qtype], c.server, c.about, problem, l.theirs, l.ours, u.unchecked(c))
 		case c.differs != "":
 			known++
 		default:
@@ -102,6 +69,56 @@ func (w *signedWorld) compare() (agreed int) {
 	}
 	t.Logf("%d questions about %d zones: %d verdicts are the same, %d differ as known\n%s", len(w.cases), len(w.server), agreed, known, table.String())
 	return agreed
+}
+
+// unchecked is what Unbound answers when it does not validate.
+func (u *unbound) unchecked(c signedQuestion) string {
+	r, err := u.ask(c.name, c.qtype, true)
+	if err != nil {
+		return err.Error()
+	}
+	return r.String()
+}
+
+// verdicts on one question.
+type verdicts struct{ theirs, ours verdict }
+
+// judgeAll starts the servers and asks every question.
+func (w *signedWorld) judgeAll() (*unbound, []verdicts) {
+	t := w.t
+	t.Helper()
+	if len(w.knot) > 0 {
+		startSigner(t, w.knot)
+	}
+	for name := range w.knot {
+		if name == "knotwrongds.com" {
+			w.net.Zone(name).SetDS("4711 13 2 " + strings.Repeat("ab", 32))
+			continue
+		}
+		w.net.Zone(name).SetDS(dsOf(t, knotAddr, name)...)
+	}
+	files := map[string]string{}
+	for _, z := range w.nsd {
+		files[z.Name()] = z.MasterFile()
+	}
+	if len(files) > 0 {
+		startNSD(t, files)
+	}
+	u := startUnbound(t, w.net.RootHints(), w.net.TrustAnchors())
+	ours := w.resolver(t)
+
+	lines := make([]verdicts, len(w.cases))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, c := range w.cases {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			lines[i] = verdicts{u.judge(c.name, c.qtype), judge(t.Context(), ours, c.name, c.qtype)}
+		})
+	}
+	wg.Wait()
+	return u, lines
 }
 
 // verdict is what one validator says.
@@ -184,15 +201,19 @@ func (u *unbound) judgeOnce(name string, qtype uint16) verdict {
 	case r.AuthenticatedData:
 		v.security = secure
 	}
-	v.content = dns.RcodeToString[r.Rcode]
+	v.content = contentOf(r, qtype)
+	return v
+}
+
+// contentOf is the code and the records of the type.
+func contentOf(r *dns.Msg, qtype uint16) string {
 	var texts []string
 	for _, rr := range r.Answer {
 		if rr.Header().Rrtype == qtype {
 			texts = append(texts, rdataOf(rr.String()))
 		}
 	}
-	v.content += withRecords(qtype, texts)
-	return v
+	return dns.RcodeToString[r.Rcode] + withRecords(qtype, texts)
 }
 
 // withRecords is the content of the answer. DNSKEY sets are told by their
@@ -280,6 +301,11 @@ func judge(ctx context.Context, r *zdns.Resolver, name string, qtype uint16) ver
 			texts = append(texts, rdataOf(rec.Text))
 		}
 	}
-	v.content = dns.RcodeToString[s.RCode] + withRecords(qtype, texts)
+	// What the proof shows counts, not the code in the header.
+	code := dns.RcodeSuccess
+	if s.Kind == zdns.KindNXDomain {
+		code = dns.RcodeNameError
+	}
+	v.content = dns.RcodeToString[code] + withRecords(qtype, texts)
 	return v
 }
