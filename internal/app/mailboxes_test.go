@@ -220,24 +220,27 @@ func TestMailboxLocksInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	code := p.code("anna@example.com")
-	for name, call := range map[string]func() error{
-		"confirm": func() error { _, err := p.ConfirmMailbox(ctx, p.who, "anna@example.com", code); return err },
-		"add":     func() error { _, err := p.AddMailbox(ctx, p.who, "anna@example.com"); return err },
+	for _, tt := range []struct {
+		name string
+		call func() error
+	}{
+		{"confirm", func() error { _, err := p.ConfirmMailbox(ctx, p.who, "anna@example.com", code); return err }},
+		{"add", func() error { _, err := p.AddMailbox(ctx, p.who, "anna@example.com"); return err }},
 	} {
 		done := make(chan error, 1)
 		err := p.store.InTx(ctx, func(tx *store.Tx) error {
 			if _, err := tx.LockMailbox(ctx, p.who.Account.ID, "anna@example.com"); err != nil {
 				return err
 			}
-			go func() { done <- call() }()
+			go func() { done <- tt.call() }()
 			time.Sleep(300 * time.Millisecond) // until the other one has what it can get
 			return tx.LockAccount(ctx, p.who.Account.ID)
 		})
 		if err != nil {
-			t.Errorf("%s: the proof: %v", name, err)
+			t.Errorf("%s: the proof: %v", tt.name, err)
 		}
 		if err := <-done; err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }
