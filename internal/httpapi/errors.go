@@ -184,7 +184,11 @@ func (s *server) explainApp(r *http.Request, ae *app.Error) (e *api.Error, after
 		e = fault(codeNotFound, detail)
 	case app.KindConflict:
 		if ae.Attempt == nil {
-			return fault(codeConflict, detail), 0
+			e = fault(codeConflict, detail)
+			if ae.Field != "" && r.Method == http.MethodPost {
+				e.Errors = append(e.Errors, api.FieldError{Pointer: pointer(ae.Field), Code: "conflict", Detail: detail})
+			}
+			return e, 0
 		}
 		e = fault(codeCheckRunning, detail)
 		wire := toAttempt(ae.Attempt)
