@@ -269,9 +269,8 @@ func (r *Resolver) acceptKeys(w *work, name string, a *ServerAnswer, ds []delega
 			k.keys = append(k.keys, key)
 		}
 	}
-	if len(ds) > maxDS {
-		ds = ds[:maxDS]
-	}
+	tooMany := len(ds) > maxDS
+	ds = ds[:min(len(ds), maxDS)]
 	entry := &zoneKeys{zone: name, wire: k.wire}
 	for i := range ds {
 		tried := 0
@@ -286,6 +285,9 @@ func (r *Resolver) acceptKeys(w *work, name string, a *ServerAnswer, ds []delega
 				entry.keys = append(entry.keys, key)
 			}
 		}
+	}
+	if len(entry.keys) == 0 && tooMany {
+		return fail(&Fault{Code: FaultTooMuchWork, Text: fmt.Sprintf("There are more than %d DS records for %s", maxDS, zoneName(name))})
 	}
 	if len(entry.keys) == 0 {
 		return fail(&Fault{Code: FaultDSMismatch, Text: mismatchText(name, k, ds)})

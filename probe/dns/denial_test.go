@@ -33,6 +33,8 @@ func newSigner(t testing.TB, zone string) *signer {
 	return &signer{t: t, zone: zone, key: key, priv: priv.(crypto.Signer), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 }
 
+func (s *signer) clock() time.Time { return s.now }
+
 // keys are what a validated DNSKEY set would be.
 func (s *signer) keys() *zoneKeys {
 	s.t.Helper()
