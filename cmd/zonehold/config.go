@@ -67,9 +67,9 @@ func (c *cli) configShow(origin bool) error {
 		return nil
 	}
 	for _, r := range rows {
-		line := fmt.Sprintf("%-24s %s", r.Key, r.Value)
+		line := fmt.Sprintf("%-26s %s", r.Key, r.Value)
 		if origin {
-			line = fmt.Sprintf("%-24s %-36s %s", r.Key, r.Value, r.Origin)
+			line = fmt.Sprintf("%-26s %-36s %s", r.Key, r.Value, r.Origin)
 		}
 		if _, err := fmt.Fprintln(c.stdout, line); err != nil {
 			return err
