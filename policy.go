@@ -44,8 +44,9 @@ func (p Policy) Gives(account Account, host Hostname) bool {
 //
 //	example.com            that name alone
 //	*.example.com          every name below it, at any depth, not itself
-//	{account}.pages.example  the name whose first label is the account's name,
-//	                       and what is below that
+//	{account}.pages.example  the name whose first label is the account's name
+//	                       as it is written, in lower case and A-labels, and
+//	                       what is below that
 //
 // It is held in the form that ParseNamePattern returns.
 type NamePattern string
@@ -113,7 +114,8 @@ func (p NamePattern) Match(host Hostname, accountName string) bool {
 		return true
 	}
 	labels := strings.Split(below, ".")
-	return accountName != "" && labels[len(labels)-1] == strings.ToLower(accountName)
+	// As it is written: "Anna" and "anna" are two accounts, and one label.
+	return accountName != "" && labels[len(labels)-1] == accountName
 }
 
 // ValidPolicyMethod reports whether m rests on a policy.
