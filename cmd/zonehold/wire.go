@@ -34,7 +34,6 @@ type ways struct {
 	dns    dns.Config
 	web    web.Config
 	roots  *x509.CertPool // for APIs; nil: the platform's
-	named  []string       // host:ports that the operator wrote, reached without the guard
 }
 
 // newKit builds the probes as the configuration says. Its errors are wrong
@@ -66,7 +65,6 @@ func realWays(cfg *config.Config) (ways, error) {
 		dialer: dialer,
 		dns:    dns.Config{Dialer: dialer, Port: cfg.DNSPort, Forward: cfg.DNSForward, Recursive: cfg.DNSResolvers},
 		web:    web.Config{Dialer: dialer, Ports: cfg.HTTPPorts},
-		named:  endpoints(cfg.Route53Endpoint, cfg.CloudflareURL, cfg.RDAPBootstrap),
 	}
 	if cfg.DNSRootHints != "" {
 		f, err := os.Open(cfg.DNSRootHints)
@@ -97,8 +95,12 @@ func reach(cfg *config.Config, w ways) (outside, error) {
 		return outside{}, err
 	}
 	w.web.Resolver = resolver
-	apis := web.APIConfig{Dialer: w.dialer, Resolver: resolver, Roots: w.roots, Configured: w.named}
+	// Each client reaches without the guard only what the operator wrote for it:
+	// what a registry says must not lead to the provider's endpoint.
+	apis := web.APIConfig{Dialer: w.dialer, Resolver: resolver, Roots: w.roots,
+		Configured: endpoints(cfg.Route53Endpoint, cfg.CloudflareURL)}
 	http := web.NewAPIClient(apis)
+	apis.Configured = endpoints(cfg.RDAPBootstrap)
 	apis.MaxRedirects = 3 // registries move
 	registries, err := registry.New(registry.Config{
 		Dialer: w.dialer, DNS: resolver, HTTP: web.NewAPIClient(apis), WHOISRoot: cfg.WHOISRoot, Bootstrap: cfg.RDAPBootstrap,
