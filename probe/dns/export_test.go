@@ -1,6 +1,9 @@
 package dns
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Labour is what validation cost one lookup.
 type Labour struct {
@@ -61,3 +64,17 @@ const (
 	MaxHashing      = maxHashing
 	MaxChecksPerSet = maxChecksPerSet
 )
+
+// AskWithOldKeys is Ask by a lookup that got the keys of the zone from a server
+// that lists only those which the parent vouches for.
+func (r *Resolver) AskWithOldKeys(ctx context.Context, zone, name string, qtype uint16) (*Answer, error) {
+	q, err := newQuestion(name, qtype)
+	if err != nil {
+		return nil, err
+	}
+	old := *r.keys.get(zone, r.cfg.Now(), false)
+	old.keys = slices.DeleteFunc(slices.Clone(old.keys), func(k *zoneKey) bool { return !slices.Contains(dsTags(old.ds), k.tag) })
+	w := r.newWork()
+	w.rememberKeys(zone, &old, false)
+	return r.ask(ctx, w, q)
+}

@@ -362,3 +362,34 @@ func TestKeysExpire(t *testing.T) {
 	clock = now.Add(10 * time.Minute)
 	wantFault(t, r, "_x.example.com", typeTXT, dns.FaultSignatureExpired)
 }
+
+// TestRollover: in the middle of a change of keys servers may list different
+// ones. Each answer is judged by the keys of its own server too.
+func TestRollover(t *testing.T) {
+	n := signedNetwork(t, testnet.SignOptions{})
+	z := n.Zone("example.com").Add("_x", "TXT", "token")
+	r := newResolver(t, n, validating(t, n))
+	wantSecurity(t, r, "_x.example.com", typeTXT, dns.KindData, dns.SecuritySecure)
+	n.ResetHistory()
+	a, err := r.AskWithOldKeys(context.Background(), "example.com", "_x.example.com", typeTXT)
+	if err != nil || a.Security != dns.SecuritySecure {
+		t.Fatalf("%v %s %v", err, a.Security, a.Fault)
+	}
+	for _, s := range z.Servers() {
+		asked := 0
+		for _, q := range n.Queries() {
+			if q.Type == "DNSKEY" && q.Addr == s.Addr() {
+				asked++
+			}
+		}
+		if asked != 1 {
+			t.Errorf("%s was asked for its keys %d times", s.Name(), asked)
+		}
+	}
+	// Keys that the parent does not vouch for help nobody.
+	z.SignFault(testnet.SignFaultWrongDS).SignedBy(n.Zone("com"))
+	a, err = r.AskWithOldKeys(context.Background(), "example.com", "_x.example.com", typeTXT)
+	if err != nil || a.Security != dns.SecurityBogus {
+		t.Errorf("%v %s", err, a.Security)
+	}
+}
