@@ -107,6 +107,7 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 
 // dispatch serves what needs no database, and hands over the rest.
 func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.Handler {
+	absent, starting := away(false), away(true)
 	alive, ready, figures := telemetry.Alive(), s.ready.Handler(), metrics.Handler(s.cfg.MetricsToken)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
@@ -129,15 +130,14 @@ func (s *server) dispatch(metrics *telemetry.Metrics, extra http.Handler) http.H
 			extra.ServeHTTP(w, r)
 		default:
 			if !s.cfg.Has(config.RoleAPI) {
-				http.Error(w, "this process has not the role api", http.StatusNotFound)
+				absent.ServeHTTP(w, r)
 				return
 			}
 			if rest := s.whenUp(r.Context()); rest != nil {
 				rest.ServeHTTP(w, r)
 				return
 			}
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "starting", http.StatusServiceUnavailable)
+			starting.ServeHTTP(w, r)
 		}
 	})
 }
@@ -171,6 +171,16 @@ func (s *server) apis() http.Handler {
 	scanner := probely.New(probely.Config{
 		Service: s.app, Auth: s.auth, Connections: s.app.Connections, Log: s.log, RequestsPerMinute: s.cfg.ReadsPerMinute,
 	})
+	return byRoot(native, yandex, scanner)
+}
+
+// away answers all of them where they are not served, or not yet: clients of
+// each dialect can read only its own errors.
+func away(soon bool) http.Handler {
+	return byRoot(httpapi.Away(soon), webmaster.Away(soon), probely.Away(soon))
+}
+
+func byRoot(native, yandex, scanner http.Handler) http.Handler {
 	roots := map[string]http.Handler{}
 	for _, p := range webmaster.Patterns() {
 		roots[strings.Trim(p, "/")] = yandex

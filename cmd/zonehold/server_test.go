@@ -26,6 +26,47 @@ func TestServedWithoutDatabase(t *testing.T) {
 	}
 }
 
+// Who calls a process that does not serve the APIs gets an error of the dialect
+// that the path belongs to: clients read nothing else.
+func TestNotServedHere(t *testing.T) {
+	tests := []struct {
+		path, accept, kind, absent, starting string
+	}{
+		{"/domains/", "", "application/json", `{"detail":"Not found."}`, `{"detail":"Service temporarily unavailable, try again later."}`},
+		{"/profile/", "text/html", "application/json", `{"detail":"Not found."}`, `{"detail":"Service temporarily unavailable, try again later."}`},
+		{"/v4/user", "", "application/json", `"error_code":"RESOURCE_NOT_FOUND"`, `"error_code":"SERVICE_UNAVAILABLE"`},
+		{"/v3/user/", "application/xml", "application/xml", "<Data><error_code>RESOURCE_NOT_FOUND<", "<Data><error_code>SERVICE_UNAVAILABLE<"},
+		{"/v1/domains", "", "application/problem+json", `"code":"not_found"`, `"code":"unavailable"`},
+		{"/elsewhere", "", "application/problem+json", `"code":"not_found"`, `"code":"unavailable"`},
+	}
+	for _, tt := range tests {
+		for soon, want := range map[bool]string{false: tt.absent, true: tt.starting} {
+			r := httptest.NewRequest(http.MethodGet, tt.path, nil)
+			r.Header.Set("Accept", tt.accept)
+			w := httptest.NewRecorder()
+			away(soon).ServeHTTP(w, r)
+			status := http.StatusNotFound
+			if soon {
+				status = http.StatusServiceUnavailable
+			}
+			if w.Code != status || !strings.HasPrefix(w.Header().Get("Content-Type"), tt.kind) || !strings.Contains(w.Body.String(), want) ||
+				soon != (w.Header().Get("Retry-After") != "") {
+				t.Errorf("%s, soon %v: %d %v %s", tt.path, soon, w.Code, w.Header(), w.Body)
+			}
+		}
+	}
+}
+
+// A process without the role api is such a one.
+func TestWithoutRoleAPI(t *testing.T) {
+	s := &server{cfg: &config.Config{Roles: []config.Role{config.RoleWorker}}}
+	w := httptest.NewRecorder()
+	s.dispatch(telemetry.NewMetrics("v1.2.3"), nil).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/domains/", nil))
+	if w.Code != http.StatusNotFound || w.Body.String() != `{"detail":"Not found."}` {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 // Calls that come while the database is being opened wait for it, but not for
 // ever.
 func TestEarlyCalls(t *testing.T) {
