@@ -39,7 +39,8 @@ func (c *cli) withAuth(ctx context.Context, fn func(ctx context.Context, a *auth
 	case errors.Is(err, auth.ErrInvalid):
 		return usageError(strings.TrimPrefix(err.Error(), "invalid: "))
 	case errors.Is(err, store.ErrExists):
-		return &exitError{code: exitConflict, name: "already_exists", message: err.Error()}
+		return &exitError{code: exitConflict, name: "already_exists", message: err.Error(),
+			hints: []string{"those there are: zonehold account list"}}
 	case errors.Is(err, store.ErrNotFound):
 		return &exitError{code: exitNotFound, name: "not_found", message: err.Error()}
 	}

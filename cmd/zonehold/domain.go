@@ -99,7 +99,7 @@ func (c *cli) printAdded(d *api.Domain, created bool) error {
 		return nil
 	}
 	fmt.Fprintln(c.stdout, "Any one of these proves it; then run: zonehold domain check "+d.Hostname)
-	c.printWireChallenges(d.Challenges)
+	c.printWireChallenges(d)
 	return nil
 }
 
@@ -111,9 +111,9 @@ func bothForms(d *api.Domain) string {
 	return d.Hostname
 }
 
-// printWireChallenges prints the challenges of a reply.
-func (c *cli) printWireChallenges(list []api.Challenge) {
-	for _, ch := range list {
+// printWireChallenges prints the challenges of a domain.
+func (c *cli) printWireChallenges(d *api.Domain) {
+	for _, ch := range d.Challenges {
 		whois := ch.Method == string(zonehold.MethodWHOIS) // asked only on request
 		if ch.Automatic && !(whois && ch.Applicable) {
 			continue
@@ -129,7 +129,7 @@ func (c *cli) printWireChallenges(list []api.Challenge) {
 		case ch.Tag != nil:
 			c.printTag(c.stdout, name, ch.Tag.HTML)
 		case whois:
-			fmt.Fprintf(c.stdout, "  %s  nothing to place, if the registration shows a confirmed mail address of the account;\n    run    zonehold domain check --method whois\n", name)
+			fmt.Fprintf(c.stdout, "  %s  nothing to place, if the registration shows a confirmed mail address of the account;\n    run    zonehold domain check %s --method whois\n", name, d.Hostname)
 		}
 	}
 }
@@ -232,7 +232,7 @@ func (c *cli) showDomain(d *api.Domain) error {
 	}
 	if d.State != "verified" {
 		fmt.Fprintln(c.stdout, "\nAny one of these proves it:")
-		c.printWireChallenges(d.Challenges)
+		c.printWireChallenges(d)
 	}
 	return nil
 }

@@ -133,7 +133,12 @@ func classifyUse(e *app.Error) *exitError {
 	switch e.Kind {
 	case app.KindInvalid:
 		x.code = exitUsage
-		if e.Field != "" {
+		if e.Missing {
+			x.code = exitNotFound
+			if e.Field == "account" {
+				x.hints = append(x.hints, "those there are: zonehold account list")
+			}
+		} else if e.Field != "" {
 			x.hints = append(x.hints, "it is about the "+strings.ReplaceAll(e.Field, "_", " "))
 		}
 	case app.KindRefused:
@@ -155,7 +160,12 @@ func classifyUse(e *app.Error) *exitError {
 func classifyAPI(e *client.Error) *exitError {
 	x := &exitError{code: exitError_, name: e.Code, message: e.Message(), hints: e.Fixes}
 	for _, f := range e.Errors {
-		if where := strings.Trim(f.Pointer+" "+f.Parameter, " #/"); f.Detail != e.Detail && where != "" {
+		where := strings.Trim(f.Pointer+" "+f.Parameter, " #/")
+		switch {
+		case where == "" || f.Detail == e.Detail:
+		case e.Detail == f.Pointer+": "+f.Detail: // a pointer says little to somebody who typed a flag
+			x.message = where + ": " + f.Detail
+		default:
 			x.hints = append(x.hints, where+": "+f.Detail)
 		}
 	}
@@ -173,6 +183,9 @@ func classifyAPI(e *client.Error) *exitError {
 		switch e.Code {
 		case "validation_failed", zonehold.CodeHostnameInvalid, zonehold.CodeHostnameIDNVariant, zonehold.CodeDomainIsPublicSuffix:
 			x.code = exitUsage
+			if len(e.Errors) == 1 && e.Errors[0].Code == "not_found" {
+				x.code = exitNotFound
+			}
 		}
 	case 429:
 		x.code = exitRateLimited

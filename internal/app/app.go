@@ -34,6 +34,7 @@ type Error struct {
 	Kind       Kind
 	Message    string // one sentence that says what to change
 	Field      string // JSON field at fault, if one is
+	Missing    bool   // Field names something that does not exist
 	Problem    *problem.Problem
 	Scope      zonehold.Scope
 	Limit      int

@@ -125,7 +125,7 @@ func (a *App) receiver(ctx context.Context, ref string) (zonehold.Account, error
 	if !strings.Contains(ref, "@") {
 		return a.findAccount(ctx, ref)
 	}
-	none := invalid("account", "No account has confirmed this mail address.")
+	none := missing("account", "No account has confirmed this mail address.")
 	address, err := zonehold.ParseMailAddress(ref)
 	if err != nil {
 		return zonehold.Account{}, none

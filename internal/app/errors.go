@@ -18,6 +18,11 @@ func invalid(field, message string) *Error {
 	return &Error{Kind: KindInvalid, Field: field, Message: message}
 }
 
+// missing is invalid for a field that names something that does not exist.
+func missing(field, message string) *Error {
+	return &Error{Kind: KindInvalid, Field: field, Missing: true, Message: message}
+}
+
 // allow checks that the caller's token has one of the scopes.
 func allow(actor zonehold.Actor, scopes ...zonehold.Scope) error {
 	if actor.Account.ID == "" {

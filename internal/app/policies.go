@@ -128,7 +128,7 @@ func (a *App) findAccount(ctx context.Context, ref string) (zonehold.Account, er
 	}
 	account, err := find(ctx, ref)
 	if errors.Is(err, store.ErrNotFound) {
-		return account, invalid("account", "There is no such account.")
+		return account, missing("account", "There is no such account.")
 	}
 	return account, a.ours(ctx, "account", err)
 }

@@ -167,6 +167,9 @@ func (s *server) explainApp(r *http.Request, ae *app.Error) (e *api.Error, after
 			return badParameter(ae.Field, detail), 0
 		}
 		e = badField(ae.Field, detail)
+		if ae.Missing {
+			e.Errors[0].Code = string(codeNotFound)
+		}
 	case app.KindRefused:
 		detail = ae.Message // whole sentences, which may begin with the name itself
 		e = fault(codeRefused, detail)
