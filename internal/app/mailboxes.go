@@ -129,18 +129,20 @@ func (a *App) AddMailbox(ctx context.Context, actor zonehold.Actor, typed string
 		return nil, err
 	}
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.LockAccount(ctx, account.ID); err != nil {
-			return err
-		}
+		// The address before the account, as by those who confirm or remove it:
+		// storing one that they change waits for them.
 		now := time.Now().UTC().Truncate(time.Microsecond)
-		had, err := tx.Mailboxes(ctx, account.ID)
-		if err != nil {
-			return err
-		}
 		if err := tx.AddMailbox(ctx, account.ID, address, now); err != nil || known {
 			return err
 		}
-		if len(had) >= mailboxLimit {
+		if err := tx.LockAccount(ctx, account.ID); err != nil {
+			return err
+		}
+		has, err := tx.Mailboxes(ctx, account.ID)
+		if err != nil {
+			return err
+		}
+		if len(has) > mailboxLimit {
 			return &Error{Kind: KindLimit, Limit: mailboxLimit, Message: "The account has too many mail addresses. Remove one first."}
 		}
 		return tx.AppendEvents(ctx, []*zonehold.Event{mailboxEvent(EventMailboxAdded, account.ID, address, now)})

@@ -173,6 +173,9 @@ func (a *App) proveByCode(ctx context.Context, account zonehold.Account, d *stor
 	)
 	err := a.store.InTx(ctx, func(tx *store.Tx) error {
 		f = nil
+		if err := a.lockForProof(ctx, tx, d.ID); err != nil {
+			return err
+		}
 		c, no, err := a.takeCode(ctx, tx, account.ID, d, "", code)
 		if refusal = no; err != nil || no != nil {
 			return err
@@ -215,6 +218,19 @@ func (a *App) proveByCode(ctx context.Context, account zonehold.Account, d *stor
 	a.cfg.Observer.AttemptStarted(0)
 	a.cfg.Observer.AttemptFinished(string(f.method), string(f.outcome), time.Since(f.attempt.StartedAt))
 	return a.Attempt(ctx, zonehold.Actor{Account: account, Scopes: []zonehold.Scope{zonehold.ScopeDomainsRead}}, f.attempt.ID)
+}
+
+// lockForProof locks a domain before an attempt of it is stored: who begins a
+// check holds the domain, and waits for an attempt that is stored already.
+// Where one account may have a name, that is locked before domains.
+func (a *App) lockForProof(ctx context.Context, tx *store.Tx, domainID string) error {
+	if a.cfg.Exclusive {
+		if _, err := tx.VerifiedBy(ctx, []string{domainID}); err != nil {
+			return err
+		}
+	}
+	_, err := tx.LockDomains(ctx, []string{domainID})
+	return err
 }
 
 // codeReport is the verdict of the email method on nothing but the code. It

@@ -46,7 +46,8 @@ func mailboxes(ctx context.Context, q conn, accountID string) ([]Mailbox, error)
 }
 
 // AddMailbox notes an address that is not confirmed; one that is there stays
-// as it is, and is not locked.
+// as it is. It waits for who changes that one, so it comes before the lock of
+// an account.
 func (tx *Tx) AddMailbox(ctx context.Context, accountID string, address zonehold.MailAddress, now time.Time) error {
 	_, err := tx.q.ExecContext(ctx, insertMailbox+" ON CONFLICT DO NOTHING",
 		accountID, address.Key(), string(address), string(address.Domain()), int64(0), "", micros(now))

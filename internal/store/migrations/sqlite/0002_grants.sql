@@ -6,12 +6,14 @@ CREATE INDEX domains_source ON domains (proof_source) WHERE deleted_at = 0 AND p
 -- The hostname with its characters in reverse order: what is below a name
 -- stands together.
 ALTER TABLE domains ADD COLUMN hostname_reversed TEXT NOT NULL DEFAULT '';
-WITH RECURSIVE turned (id, rest, done) AS (
-    SELECT id, hostname, '' FROM domains
-    UNION ALL
-    SELECT id, substr(rest, 2), substr(rest, 1, 1) || done FROM turned WHERE rest <> ''
-)
-UPDATE domains SET hostname_reversed = turned.done FROM turned WHERE turned.id = domains.id AND turned.rest = '';
+UPDATE domains SET hostname_reversed = (
+    WITH RECURSIVE turned (rest, done) AS (
+        VALUES (hostname, '')
+        UNION ALL
+        SELECT substr(rest, 2), substr(rest, 1, 1) || done FROM turned WHERE rest <> ''
+    )
+    SELECT done FROM turned WHERE rest = ''
+);
 CREATE INDEX domains_below ON domains (hostname_reversed) WHERE deleted_at = 0;
 
 CREATE TABLE policies (
