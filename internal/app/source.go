@@ -81,7 +81,7 @@ func (s *sources) stands(ctx context.Context, d *store.Domain, method zonehold.M
 		del, ok := s.delegations[source]
 		giver := s.held[del.DomainID]
 		return ok && del.InForce(s.now) && del.ToAccount == d.AccountID && del.Hostname == d.Hostname &&
-			own(giver) && giver.AccountID == del.FromAccount, nil
+			own(giver) && giver.AccountID == del.FromAccount && reaches(giver, d), nil
 	case hasSource(source, zonehold.PrefixConnection):
 		return found(s.tx.LockConnection(ctx, d.AccountID, source))
 	case hasSource(source, prefixMailCode):
@@ -108,6 +108,15 @@ func found(err error) (bool, error) {
 // gave.
 func own(d *store.Domain) bool {
 	return d != nil && d.DeletedAt.IsZero() && d.State.Verified() && d.Method != zonehold.MethodDelegated
+}
+
+// reaches reports whether a giver's proof is worth the name of a delegation:
+// it may have become one of a single web host since the check saw it.
+func reaches(giver, d *store.Domain) bool {
+	if giver.Covers == zonehold.CoversSubtree {
+		return d.Hostname == giver.Hostname || d.Hostname.Under(giver.Hostname)
+	}
+	return d.Hostname == giver.Hostname && d.Port == giver.Port && (giver.Scheme == "" || d.Scheme == giver.Scheme)
 }
 
 // covers reports whether the proof of one domain may cover another one; what
