@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	miekg "github.com/miekg/dns"
+
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/problem"
@@ -115,20 +117,23 @@ func sameRegistrable(a, b zonehold.Hostname) bool {
 // not those of the zone that holds top: whoever runs them speaks for name, not
 // the one who proved top (threat T34). Nil: there is none.
 func foreignCut(ctx context.Context, r *dns.Resolver, top, name zonehold.Hostname) (*dns.Zone, error) {
-	home, err := delegation(ctx, r, string(top))
+	home, err := holder(ctx, r, string(top))
 	if err != nil {
 		return nil, err
 	}
 	own := serversOf(home)
 	for at := string(name); at != string(top); {
-		zone, err := delegation(ctx, r, at)
+		zone, err := holder(ctx, r, at)
 		if err != nil {
 			return nil, err
 		}
-		if !strings.HasSuffix(zone.Name, "."+string(top)) {
+		switch {
+		case !strings.HasSuffix(zone.Name, "."+string(top)):
 			return nil, nil // the rest of the way lies in the zone of top
-		}
-		if !slices.Equal(serversOf(zone), own) {
+		case r.Forwarding():
+			// All zones are asked for at the forwarder.
+			return nil, fmt.Errorf("%s is a zone of its own, and the forwarding resolvers that this service asks do not show on which name servers", zone.Name)
+		case !slices.Equal(serversOf(zone), own):
 			return zone, nil
 		}
 		// Its own servers hold it; look above it.
@@ -137,13 +142,49 @@ func foreignCut(ctx context.Context, r *dns.Resolver, top, name zonehold.Hostnam
 	return nil, nil
 }
 
-// delegation is the zone that holds name, or would if the name existed.
+// holder is the zone that holds name, or would if the name existed, confirmed
+// by its own servers.
+func holder(ctx context.Context, r *dns.Resolver, name string) (*dns.Zone, error) {
+	zone, err := delegation(ctx, r, name)
+	if err != nil {
+		return nil, err
+	}
+	return confirm(ctx, r, zone, name)
+}
+
+// delegation is the zone that holds name, or would if the name existed, by what
+// the servers on the way say. That is not signed.
 func delegation(ctx context.Context, r *dns.Resolver, name string) (*dns.Zone, error) {
 	zone, err := r.Delegation(ctx, name)
 	if errors.Is(err, dns.ErrNotDelegated) && zone != nil {
 		return zone, nil
 	}
 	return zone, err
+}
+
+// confirm asks all servers of the zone that seems to hold name for name, and
+// returns the zone whose servers answer. Where answers are validated, nobody on
+// the way can hide a zone in between like that, nor make one up (threat T19).
+func confirm(ctx context.Context, r *dns.Resolver, zone *dns.Zone, name string) (*dns.Zone, error) {
+	if !r.Validating() {
+		return zone, nil
+	}
+	answer, err := r.AskZone(ctx, zone, name, miekg.TypeNS)
+	if err != nil {
+		return nil, err
+	}
+	for i := range answer.Servers {
+		if sa := &answer.Servers[i]; doubtful(sa) {
+			return nil, sa.Fault
+		}
+	}
+	switch {
+	case len(answer.Usable()) == 0:
+		return nil, fmt.Errorf("asking zone %s about %s: %w", answer.Zone.Name, name, dns.ErrNoServers)
+	case answer.Zone.Name == zone.Name:
+		return zone, nil
+	}
+	return answer.Zone, nil
 }
 
 // serversOf are the names of a zone's servers, sorted.

@@ -90,10 +90,15 @@ func (p hostedAt) judge(ctx context.Context, kit *Kit, c Claim, facts problem.Fa
 
 // zoneInUse finds the zone that holds the claimed name as its parent delegates
 // it, and hears all its servers: they have to speak for it, with signatures
-// that are right where there have to be any. Nil: the result says why not. Else the result
-// has what was seen, to be completed.
+// that are right where there have to be any. The delegation itself is never
+// signed; a signed zone has to name its servers too, or whoever stands on the
+// way to the registry could name his own. Nil: the result says why not. Else
+// the result has what was seen, to be completed.
 func (p hostedAt) zoneInUse(ctx context.Context, kit *Kit, c Claim, facts problem.Facts) (*dns.Zone, Result) {
 	zone, err := delegation(ctx, kit.DNS, string(c.Hostname))
+	if err == nil && zone.Name != string(c.Hostname) {
+		zone, err = confirm(ctx, kit.DNS, zone, string(c.Hostname))
+	}
 	if err != nil {
 		out, f := walkFailure(ctx, err, facts)
 		return nil, Result{Outcome: out, Problem: f}
@@ -108,7 +113,7 @@ func (p hostedAt) zoneInUse(ctx context.Context, kit *Kit, c Claim, facts proble
 		return nil, no(zonehold.OutcomeAbsent, "zone_not_in_account", with(facts, problem.FactServers, ""), problem.FactDetail,
 			fmt.Sprintf("%s has no zone of its own: %s holds it, which is shared by many.", c.Hostname, zone.Name))
 	}
-	answer, err := kit.DNS.AskZone(ctx, zone, zone.Name, miekg.TypeSOA)
+	answer, err := kit.DNS.AskZone(ctx, zone, zone.Name, miekg.TypeNS)
 	if err != nil {
 		out, f := walkFailure(ctx, err, facts)
 		return nil, Result{Outcome: out, Problem: f}
@@ -124,8 +129,30 @@ func (p hostedAt) zoneInUse(ctx context.Context, kit *Kit, c Claim, facts proble
 		r.Outcome, r.Problem = undecided(answer, &tally{failed: failed}, facts)
 		return nil, r
 	}
+	if missing := unconfirmed(zone, t.have); len(missing) > 0 {
+		r.Outcome = zonehold.OutcomeInconclusive
+		r.Problem = &Finding{"dns_delegation_changing", with(facts, problem.FactServers, strings.Join(missing, ", "))}
+		return nil, r
+	}
 	r.Notes = serverNotes(answer, &t, func() problem.Facts { return with(facts) })
 	return zone, r
+}
+
+// unconfirmed are the servers of a delegation that an answer signed by the
+// zone, with all its servers, does not name.
+func unconfirmed(zone *dns.Zone, answers []dns.ServerAnswer) []string {
+	var missing []string
+	for i := range answers {
+		if answers[i].Security != dns.SecuritySecure {
+			continue
+		}
+		for _, name := range serversOf(zone) {
+			if !slices.ContainsFunc(answers[i].Records, func(rec dns.Record) bool { return rec.Target == name }) {
+				missing = appendNew(missing, name)
+			}
+		}
+	}
+	return missing
 }
 
 // ancestors are host and the names above it, down to the registrable domain.
