@@ -193,3 +193,16 @@ func TestNew(t *testing.T) {
 		t.Errorf("%v, %v", c, err)
 	}
 }
+
+// A server that is known from an old copy alone may belong to somebody else by
+// now: its "no such domain" is not the registry's (threat T40).
+func TestStaleServerDeniesNothing(t *testing.T) {
+	l := newLab(t)
+	l.reg.BootstrapHost().Fault(testnet.HostFaultRefused)
+	l.reg.Register(owner).WHOIS().Fault(testnet.WHOISFaultRefused)
+	l.net.Host("rdap.verisign.com").Page("/com/v1/domain/example.com", 404, "application/rdap+json", `{"errorCode":404}`)
+	err := l.fails("example.com", ErrUnavailable, "rdap.verisign.com")
+	if errors.Is(err, ErrNotRegistered) {
+		t.Errorf("%v", err)
+	}
+}

@@ -24,8 +24,8 @@ import (
 const maxHops = 3
 
 // boundRedirects narrows what the client follows: only to the host that was
-// asked, or within its registrable domain, at the same port. Anything else would be a referral
-// by somebody else than IANA (threats T10, T40).
+// asked, or within its registrable domain, at the same port. Anything else
+// would be a referral by somebody else than IANA (threats T10, T40).
 func boundRedirects(client *http.Client) *http.Client {
 	c := *client
 	judge := client.CheckRedirect
@@ -101,6 +101,9 @@ func (c *Client) rdap(ctx context.Context, domain string) (*Registration, error)
 	defer cancel()
 	for i, base := range service.urls {
 		reg, err := c.askRDAP(ctx, base, domain, len(service.urls)-i)
+		if service.stale && errors.Is(err, ErrNotRegistered) {
+			err = rdapError(hostOf(base), ErrUnavailable, nil, "it denies the domain, but is known only from the copy of %s, so that does not count", service.date.Format(time.DateOnly))
+		}
 		if err == nil {
 			reg.Stale, reg.BootstrapDate = service.stale, service.date
 			if service.stale {

@@ -72,6 +72,7 @@ type rdapEvent struct {
 
 type rdapEntity struct {
 	Roles    json.RawMessage `json:"roles"`
+	Status   json.RawMessage `json:"status"`
 	VCard    json.RawMessage `json:"vcardArray"`
 	Entities []rdapEntity    `json:"entities"`
 }
@@ -169,6 +170,10 @@ func (r *Registration) entities(list []rdapEntity, around []string) {
 			continue
 		}
 		contacts, why := readVCard(e.VCard)
+		hidden := withheld(stringsOf(e.Status))
+		if hidden != "" {
+			why = "status " + hidden
+		}
 		if r.RedactedBy == "" {
 			r.RedactedBy = why
 		}
@@ -177,10 +182,23 @@ func (r *Registration) entities(list []rdapEntity, around []string) {
 				return
 			}
 			c.Roles = slices.Compact(slices.Sorted(slices.Values(roles)))
+			c.Redacted = c.Redacted || hidden != ""
 			r.Contacts = append(r.Contacts, c)
 		}
 		r.entities(e.Entities, roles)
 	}
+}
+
+// withheld returns the status of an entity which says that its data is not
+// that of the holder (RFC 9083 section 10.2.2), or "".
+func withheld(statuses []string) string {
+	for _, s := range statuses {
+		switch s = strings.ToLower(s); s {
+		case "private", "removed", "obscured", "proxy":
+			return s
+		}
+	}
+	return ""
 }
 
 // redact applies the redacted members (RFC 9537 section 4.2): a contact whose

@@ -50,6 +50,10 @@ func TestDecodeRDAP(t *testing.T) {
 		{"a form", document(`"entities":[` + entity(`["registrant"]`, `,["fn",{},"text","Ada"],["contact-uri",{},"uri","https://registrar.example/form"]`, "") + `]`),
 			"registrant: Ada|| redacted\nhidden: contact-uri: a form in place of an address\n"},
 		{"a proxy", document(`"entities":[` + entity(`["registrant"]`, `,["org",{},"text","Domains By Proxy, LLC"],["email",{},"text","x@neutral.org"]`, "") + `]`), "registrant: |Domains By Proxy, LLC|x@neutral.org privacy\n"},
+		{"a proxy by its status", document(`"entities":[` + entity(`["registrant"]`, ada, `,"status":["validated","proxy"]`) + `,` + entity(`["technical"]`, `,["email",{},"text","t@example.com"]`, `,"status":["active"]`) + `]`),
+			"registrant: Ada||ada@example.com redacted\ntechnical: ||t@example.com\nhidden: status proxy\n"},
+		{"obscured, private, removed", document(`"entities":[` + entity(`["registrant"]`, ada, `,"status":["Obscured"]`) + `,` + entity(`["technical"]`, ada, `,"status":"private"`) + `,` + entity(`["billing"]`, ada, `,"status":["removed"]`) + `]`),
+			"registrant: Ada||ada@example.com redacted\ntechnical: Ada||ada@example.com redacted\nbilling: Ada||ada@example.com redacted\nhidden: status obscured\n"},
 		{"bad vCards", document(`"entities":[{"roles":["registrant"]},{"roles":["registrant"],"vcardArray":[]},{"roles":["registrant"],"vcardArray":["card",[]]},{"roles":["registrant"],"vcardArray":["vcard",5]},{"roles":["registrant"],"vcardArray":["vcard"]}]`), ""},
 		{"unicode name alone", `{"objectClassName":"domain","unicodeName":"Example.com"}`, ""},
 	}

@@ -25,7 +25,19 @@ var notRegistered = regexp.MustCompile(`(?im)^[%#>\s]*(` +
 	`no match\b|not found\b|no data found\b|no entries found\b|nothing found\b|no object found\b|no information available about domain\b|` +
 	`domain not found\b|object does not exist\b|the queried object does not exist\b|domain name not found\b|` +
 	`this domain name has not been registered\b|no such domain\b|error:101: no entries found\b|status:\s*(free|available)\s*$|` +
-	`domain status:\s*(available|no object found)|[a-z0-9.-]+ is (available|free)\b)`)
+	`domain status:\s*(available|no object found))`)
+
+// isFree finds a line which says that just this domain is to be had. "Whois is
+// available" is none.
+func isFree(domain, text string) bool {
+	for line := range strings.Lines(text) {
+		said, ok := strings.CutPrefix(strings.ToLower(strings.TrimLeft(line, "%#> \t")), domain+" is ")
+		if ok && (strings.HasPrefix(said, "available") || strings.HasPrefix(said, "free")) {
+			return true
+		}
+	}
+	return false
+}
 
 // freeStatus are what stands beside the name of a domain that nobody has.
 var freeStatus = set("free", "available", "no object found")
@@ -43,7 +55,7 @@ func parseWHOIS(domain string, raw []byte) (*Registration, error) {
 	switch {
 	case start < 0 && len(about) > 0:
 		return nil, whoisError("", ErrUnavailable, nil, "it answers about %s instead of %s", clean(about[0]), domain)
-	case start < 0 && notRegistered.MatchString(text):
+	case start < 0 && (notRegistered.MatchString(text) || isFree(domain, text)):
 		return nil, whoisError("", ErrNotRegistered, nil, "%s is not registered", domain)
 	case start < 0:
 		return nil, whoisError("", ErrUnavailable, nil, "the answer does not name %s, so it cannot be read", domain)
