@@ -40,14 +40,16 @@ var (
 		"tech c": RoleTechnical, "tech": RoleTechnical, "techc": RoleTechnical, "zone c": RoleTechnical,
 		"billing c": RoleBilling,
 	}
-	// otherHeadings begin sections that say nothing of the domain's contacts.
-	otherHeadings = set("registrar", "sponsoring registrar", "reseller", "registrar information", "abuse", "abuse contact",
+	// otherHeadings begin sections that say nothing of the domain's contacts, or
+	// end what a section says of one.
+	otherHeadings = set("registrar", "sponsoring registrar", "registrar name", "reseller", "registrar information", "abuse", "abuse contact",
+		"sponsor", "provider", "hosting", "hosting provider", "support",
 		"name servers", "nameservers", "name server", "relevant dates", "registration status", "dnssec", "keys", "domain status")
 	// inPlaceOwner and inPlaceOther switch who an "e-mail:" within a domain
 	// object belongs to.
 	inPlaceOwner = set("person", "org", "organization", "organisation", "owner", "holder", "registrant")
 	inPlaceOther = set("registrar", "sponsoring registrar", "reseller", "registrar name", "admin contact", "abuse contact",
-		"remarks", "remark", "descr", "comment", "notice", "info", "registrar info", "provider", "support")
+		"remarks", "remark", "descr", "comment", "notice", "info", "registrar info", "provider", "support", "sponsor", "hosting", "hosting provider")
 )
 
 func set(keys ...string) map[string]bool {

@@ -133,6 +133,9 @@ func (p *whoisParser) record(lines []whoisLine, start int) {
 		if l.indent > base && !in.on {
 			continue // continues a line that had a value, or stands under nothing
 		}
+		if in.role != "" && otherHeadings[l.key] && l.value != "" {
+			in.title, in.role = l.key, "" // what follows is about somebody else
+		}
 		if in.on && in.indented {
 			// Deeper than the lines of the section: continues one of them.
 			if l.indent == in.indent {

@@ -189,6 +189,26 @@ e-mail:        mallory@evil.net
 
 e-mail:        mallory@evil.net
 `, ""},
+		{"a section that goes on about others", "example.com", `
+Domain Name: example.com
+
+Registrant:
+Name: Ada
+Registrar: Example Registrar
+Email: mallory@evil.net
+
+Technical Contact:
+    Name: Tom
+    Email: tom@example.com
+    Reseller: Example Reseller
+    Email: mallory@evil.net
+`, "registrant: Ada||\ntechnical: Tom||tom@example.com\n"},
+		{"in place, after others", "example.ru", `
+domain:  EXAMPLE.RU
+person:  Ada
+hosting: Example Hosting
+e-mail:  mallory@evil.net
+`, "registrant: Ada||\n"},
 		{"sections, indented", "example.it", `
 Domain:             example.it
 Status:             ok
