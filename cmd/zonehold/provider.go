@@ -49,7 +49,10 @@ Zone > Zone > Read, for the zones in question.
 The file is JSON, lines of key=value, or the ini form of ~/.aws/credentials:
 
   aws_route53  access_key_id, secret_access_key, and session_token if there is one
-  cloudflare   api_token, or the token alone`,
+  cloudflare   api_token, or the token alone
+
+Exit code 0: connected. 3: the provider does not accept the credentials. 5: it
+could not be asked.`,
 		Example: `  zonehold provider connect aws_route53 --name production --credentials-file key.ini
   pass show cloudflare-token | zonehold provider connect cloudflare --credentials-file -`,
 		Args:      exactly("PROVIDER"),

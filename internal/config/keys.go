@@ -133,7 +133,7 @@ var keys = []Key{
 		set: func(c *Config, v string) (err error) { c.ChecksPerMinute, err = parseInt(v, 1, 1_000_000); return }},
 	{Name: "target_checks_per_hour", Default: "60", Meaning: "Requested checks per registrable domain and hour, over all accounts, so that nobody can be flooded through this service.",
 		set: func(c *Config, v string) (err error) { c.TargetChecksPerHour, err = parseInt(v, 1, 1_000_000); return }},
-	{Name: "reads_per_minute", Default: "6000000", Meaning: "Reading calls of the native API per token and minute, and all calls of the Yandex dialect: a brake for runaway loops. 0: no limit.",
+	{Name: "reads_per_minute", Default: "6000000", Meaning: "Reading calls of the native API per token and minute, and all calls of the Yandex and Probely dialects: a brake for runaway loops. 0: no limit.",
 		set: func(c *Config, v string) (err error) { c.ReadsPerMinute, err = parseInt(v, 0, 100_000_000); return }},
 	{Name: "writes_per_minute", Default: "60000", Meaning: "Changing calls of the native API per token and minute. 0: no limit.",
 		set: func(c *Config, v string) (err error) { c.WritesPerMinute, err = parseInt(v, 0, 100_000_000); return }},

@@ -21,7 +21,7 @@ A key has one name: ` + "`dns_port` in the file is `ZONEHOLD_DNS_PORT` in the en
 - Lists are separated by commas; in the file a YAML list does too.
 - Durations are written like ` + "`90s`, `30m`, `168h`" + `.
 - A secret may also be read from a file: ` + "`ZONEHOLD_DATABASE_URL_FILE`, or `database_url_file`" + ` in YAML. Secrets are never flags.
-- An unknown key in the file is an error, an unknown ` + "`ZONEHOLD_…`" + ` variable a warning. An empty variable counts as not set.
+- An unknown key in the file is an error, an unknown ` + "`ZONEHOLD_…`" + ` variable a warning. An empty variable counts as not set, except for ` + "`ZONEHOLD_DNS_RESOLVERS`" + `.
 
 ## Server
 

@@ -86,9 +86,9 @@ func (p *Provider) Open(id, name string, creds map[string]string) (*Account, err
 	case len(creds) > 1, len(creds) == 1 && creds[APIToken] == "":
 		return nil, fmt.Errorf("%w: the one that is needed is %s", zonehold.ErrProviderCredentials, APIToken)
 	case token == "":
-		return nil, fmt.Errorf("%w: %s is missing", zonehold.ErrProviderCredentials, APIToken)
+		return nil, fmt.Errorf("%w: there is no %s", zonehold.ErrProviderCredentials, APIToken)
 	case len(token) < 4, len(token) > 256, strings.Trim(token, tokenChars) != "":
-		return nil, fmt.Errorf("%w: %s does not look like one", zonehold.ErrProviderCredentials, APIToken)
+		return nil, fmt.Errorf("%w: the form of %s is not right", zonehold.ErrProviderCredentials, APIToken)
 	}
 	return &Account{id: id, name: name, p: p, token: token}, nil
 }

@@ -121,17 +121,17 @@ func (p *Provider) Open(id, name string, creds map[string]string) (*Account, err
 		value = strings.TrimSpace(value)
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%w: they are %s, %s and, of a temporary key, %s", zonehold.ErrProviderCredentials, AccessKeyID, SecretAccessKey, SessionToken)
+			return nil, fmt.Errorf("%w: the members are %s, %s and, of a temporary key, %s", zonehold.ErrProviderCredentials, AccessKeyID, SecretAccessKey, SessionToken)
 		case value == "":
 		case !shape.fits(value):
-			return nil, fmt.Errorf("%w: %s does not look like one", zonehold.ErrProviderCredentials, key)
+			return nil, fmt.Errorf("%w: the form of %s is not right", zonehold.ErrProviderCredentials, key)
 		default:
 			clean[key] = value
 		}
 	}
 	for _, key := range []string{AccessKeyID, SecretAccessKey} {
 		if clean[key] == "" {
-			return nil, fmt.Errorf("%w: %s is missing", zonehold.ErrProviderCredentials, key)
+			return nil, fmt.Errorf("%w: there is no %s", zonehold.ErrProviderCredentials, key)
 		}
 	}
 	opts := route53.Options{
