@@ -26,7 +26,12 @@ import (
 // and "postgres".
 func Each(t *testing.T, fn func(t *testing.T, s *store.Store)) {
 	t.Helper()
-	EachConfig(t, func(t *testing.T, cfg store.Config) { fn(t, Open(t, cfg)) })
+	t.Run(store.SQLite, func(t *testing.T) {
+		cfg := SQLite(t)
+		copySQLite(t, cfg)
+		fn(t, Open(t, cfg))
+	})
+	t.Run(store.PostgreSQL, func(t *testing.T) { fn(t, Open(t, postgres(t, false, true))) })
 }
 
 // EachConfig is Each with the configuration of a fresh database, for tests
@@ -67,6 +72,13 @@ func SQLite(t testing.TB) store.Config { return store.Config{DataDir: t.TempDir(
 // the end of the test. Durable asks for fsync; it costs time.
 func PostgreSQL(t testing.TB, durable bool) store.Config {
 	t.Helper()
+	return postgres(t, durable, false)
+}
+
+// postgres is a new database; a migrated one has the schema already, if the
+// server is ours.
+func postgres(t testing.TB, durable, migrated bool) store.Config {
+	t.Helper()
 	if os.Getenv("ZONEHOLD_TEST_POSTGRES") == "off" {
 		t.Skip("not run on PostgreSQL: ZONEHOLD_TEST_POSTGRES=off")
 	}
@@ -82,7 +94,14 @@ func PostgreSQL(t testing.TB, durable bool) store.Config {
 	var b [6]byte
 	rand.Read(b[:])
 	name := "zonehold_test_" + hex.EncodeToString(b[:])
-	if err := admin(base, "CREATE DATABASE "+name); err != nil {
+	create := "CREATE DATABASE " + name
+	if migrated && os.Getenv("ZONEHOLD_TEST_POSTGRES_URL") == "" {
+		if err := templatePostgres(base); err != nil {
+			t.Fatalf("making the test database that others are copied from: %v", err)
+		}
+		create += " TEMPLATE " + templateName
+	}
+	if err := admin(base, create); err != nil {
 		t.Fatalf("making a test database: %v", err)
 	}
 	t.Cleanup(func() {
