@@ -83,7 +83,7 @@ func judgeDelegation(ctx context.Context, kit *Kit, c Claim, d Delegation, facts
 		return refuse(zonehold.OutcomeAbsent, "parent_proof_too_narrow", "The giver has proved one web host only, and it is not this one.")
 	}
 	if d.Hostname != d.Source.Hostname {
-		if !d.Hostname.Under(d.Source.Hostname) || !sameRegistrable(d.Hostname, d.Source.Hostname) {
+		if !d.Hostname.Under(d.Source.Hostname) || !sameSite(d.Hostname, d.Source.Hostname) {
 			return refuse(zonehold.OutcomeRefused, "parent_proof_too_narrow", "The giver's proof is about another name.")
 		}
 		if kit.DNS == nil {

@@ -71,7 +71,7 @@ func judgeParent(ctx context.Context, kit *Kit, c Claim, p Parent, facts problem
 	if p.Method == zonehold.MethodExistingDomain || p.Method == zonehold.MethodDelegated {
 		return refuse(zonehold.OutcomeAbsent, "parent_proof_too_narrow", "That right is itself borrowed from another domain or account.")
 	}
-	if !sameRegistrable(c.Hostname, p.Hostname) {
+	if !sameSite(c.Hostname, p.Hostname) {
 		return refuse(zonehold.OutcomeAbsent, "parent_proof_too_narrow", "A public suffix, below which anybody can get names, lies between.")
 	}
 	r := Result{Outcome: zonehold.OutcomeVerified, Source: p.DomainID, Proves: p.Assurance, Covers: p.Covers}
@@ -105,12 +105,6 @@ func judgeParent(ctx context.Context, kit *Kit, c Claim, p Parent, facts problem
 	ground.Counts = true
 	r.Evidence.Grounds = []Ground{ground}
 	return r
-}
-
-func sameRegistrable(a, b zonehold.Hostname) bool {
-	ra, oka := a.Registrable()
-	rb, okb := b.Registrable()
-	return oka && okb && ra == rb
 }
 
 // foreignCut finds a zone below top, at or above name, whose name servers are

@@ -142,3 +142,25 @@ func TestForgedDelegation(t *testing.T) {
 		b.want(b.claim("shop.example", owner), zonehold.OutcomeRefused, "dnssec_bogus")
 	}
 }
+
+// A wildcard alias into another domain proves nothing (threat T36), also where
+// somebody sees to it that the control, which would show the wildcard, stays
+// without an answer.
+func TestControlUnanswered(t *testing.T) {
+	m, _ := verify.Lookup(zonehold.MethodDNSTXT)
+	l := signedLab(t)
+	c := l.Claim("shop.example", zonehold.ProfileZonehold)
+	l.Zone(c).Add("*", "CNAME", "everything.stranger.net.")
+	l.Net.Zone("stranger.net").Add("everything", "TXT", "token="+c.Tokens.TXT)
+	if r := l.Check(m, l.Kit, c); r.Outcome != zonehold.OutcomeRefused || r.Problem.Code != "dns_wildcard_answers" {
+		t.Fatalf("before: %s %+v", r.Outcome, r.Problem)
+	}
+	l.Zone(c).Tamper(func(m *miekg.Msg) {
+		if name := strings.ToLower(m.Question[0].Name); name != "shop.example." && !strings.HasPrefix(name, "_zonehold-challenge.") {
+			m.Rcode, m.Answer, m.Ns = miekg.RcodeServerFailure, nil, nil
+		}
+	})
+	if r := l.Check(m, l.Kit, c); r.Outcome != zonehold.OutcomeInconclusive || r.Problem == nil {
+		t.Errorf("%s %+v %+v", r.Outcome, r.Problem, r.Notes)
+	}
+}
