@@ -59,12 +59,17 @@ func (a *App) under(d *store.Domain) []store.Look {
 	return []store.Look{{AccountID: d.AccountID, Name: string(d.Hostname), Reach: store.ReachBelow}}
 }
 
+// lookRounds bounds the batches of looks between two looks for due checks: who
+// has very many claims must not keep those of others waiting.
+const lookRounds = 20
+
 // finishLooks goes on with looks that were too large for their transaction.
-func (a *App) finishLooks(ctx context.Context) error {
-	for ctx.Err() == nil {
+// More: there is still something to do.
+func (a *App) finishLooks(ctx context.Context) (more bool, err error) {
+	for range lookRounds {
 		// Mostly there are none: no transaction for that.
 		if has, err := a.store.HasLook(ctx); err != nil || !has {
-			return err
+			return false, err
 		}
 		done := false
 		err := a.store.InTx(ctx, func(tx *store.Tx) error {
@@ -82,10 +87,10 @@ func (a *App) finishLooks(ctx context.Context) error {
 			return tx.InsertLook(ctx, *more)
 		})
 		if err != nil || done {
-			return err
+			return false, err
 		}
 	}
-	return ctx.Err()
+	return true, nil
 }
 
 // sweepSoon has the sweep run in this process, if it has that role. It returns

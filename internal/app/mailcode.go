@@ -252,18 +252,17 @@ func codeRefusal(code problem.Code, message string, d *store.Domain, address zon
 	return &Error{Kind: KindRefused, Field: "code", Message: message, Problem: &p}
 }
 
-// codes are the codes that were brought back for this very claim, as checks
-// use them; old ones too, for the reason.
-func (a *App) codes(ctx context.Context, d *store.Domain) ([]verify.ConfirmedCode, error) {
-	used, err := a.store.UsedMailCodes(ctx, d.AccountID, d.ID, d.Generation, time.Now().Add(-mailCodeKept))
-	if err != nil {
-		return nil, err
+// codes are the codes that were brought back for these very claims, by domain
+// id, as checks use them; old ones too, for the reason.
+func (a *App) codes(ctx context.Context, domains []*store.Domain) (map[string][]verify.ConfirmedCode, error) {
+	used, err := a.store.UsedMailCodes(ctx, domains, time.Now().Add(-mailCodeKept))
+	out := make(map[string][]verify.ConfirmedCode, len(used))
+	for id, codes := range used {
+		for _, c := range codes[:min(len(codes), maxStanding)] {
+			out[id] = append(out[id], confirmed(c))
+		}
 	}
-	out := make([]verify.ConfirmedCode, len(used))
-	for i, c := range used {
-		out[i] = confirmed(c)
-	}
-	return out, nil
+	return out, err
 }
 
 func confirmed(c *store.MailCode) verify.ConfirmedCode {

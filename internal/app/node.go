@@ -269,8 +269,12 @@ const eventsKept = 30 * 24 * time.Hour
 
 // sweep starts the scheduled checks that are due.
 func (a *App) sweep(ctx context.Context) error {
-	if err := a.finishLooks(ctx); err != nil {
+	more, err := a.finishLooks(ctx)
+	if err != nil {
 		return err
+	}
+	if more {
+		defer a.sweepSoon()
 	}
 	for ctx.Err() == nil {
 		due, err := a.store.DueDomains(ctx, time.Now(), 500)

@@ -44,10 +44,12 @@ func (a *App) standings(ctx context.Context, domains ...*store.Domain) (map[stri
 		out[d.ID] = &own
 	}
 	if has.Codes {
-		for _, d := range domains {
-			if out[d.ID].Codes, err = a.codes(ctx, d); err != nil {
-				return nil, err
-			}
+		codes, err := a.codes(ctx, domains)
+		if err != nil {
+			return nil, err
+		}
+		for id, own := range codes {
+			out[id].Codes = own
 		}
 	}
 	if has.Proved {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -404,7 +405,6 @@ func TestMarkDueWaitsForNobody(t *testing.T) {
 		for i := range 4 {
 			ids = append(ids, domain(t, s, a, fmt.Sprintf("n%d.example.com", i)).ID)
 		}
-		slices.Sort(ids)
 		look := store.Look{AccountID: a.ID, Name: "example.com", Reach: store.ReachBelow}
 		var more *store.Look
 		inTx(t, s, func(tx *store.Tx) error {
@@ -416,7 +416,7 @@ func TestMarkDueWaitsForNobody(t *testing.T) {
 				return err
 			})
 		})
-		if more == nil || more.After != ids[0] {
+		if more == nil || !strings.HasSuffix(more.After, " "+ids[0]) {
 			t.Fatalf("goes on %+v, want after %s", more, ids[0])
 		}
 		if due, err := s.DueDomains(ctx, time.Now(), 100); err != nil || len(due) != 3 {

@@ -12,7 +12,7 @@ import (
 type Mailbox struct {
 	zonehold.Mailbox
 	// Sharers counts the accounts, this one included, that have a confirmed
-	// address in the same mail domain.
+	// address in the same mail domain; counted up to 1000.
 	Sharers int
 }
 
@@ -34,7 +34,8 @@ func (tx *Tx) Mailboxes(ctx context.Context, accountID string) ([]Mailbox, error
 
 func mailboxes(ctx context.Context, q conn, accountID string) ([]Mailbox, error) {
 	rows, err := q.QueryContext(ctx, `SELECT account_id, address, confirmed_at, confirmed_by, created_at,
-			(SELECT count(DISTINCT account_id) FROM mailboxes AS other WHERE other.domain = own.domain AND other.confirmed_at > 0)
+			(SELECT count(*) FROM (SELECT DISTINCT account_id FROM mailboxes AS other
+				WHERE other.domain = own.domain AND other.confirmed_at > 0 ORDER BY account_id LIMIT 1000) AS sharers)
 		FROM mailboxes AS own WHERE account_id = $1 ORDER BY created_at, target`, accountID)
 	out, err := collect(rows, err, func(row scanner) (m Mailbox, err error) {
 		var confirmed, created int64

@@ -133,13 +133,21 @@ func (tx *Tx) UseMailCode(ctx context.Context, id string, at time.Time) error {
 	return doing("noting the use of a code", err)
 }
 
-// UsedMailCodes lists the codes for one claim on a domain that were brought
-// back since then, newest first.
-func (s *Store) UsedMailCodes(ctx context.Context, accountID, domainID string, generation int64, since time.Time) ([]*MailCode, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT "+mailCodeColumns+` FROM mail_codes
-		WHERE account_id = $1 AND domain_id = $2 AND generation = $3 AND used_at > $4
-		ORDER BY used_at DESC, id DESC LIMIT 20`, accountID, domainID, generation, micros(since))
-	out, err := collect(rows, err, scanMailCode)
+// UsedMailCodes lists the codes for these claims on domains that were brought
+// back since then, by domain id, newest first.
+func (s *Store) UsedMailCodes(ctx context.Context, domains []*Domain, since time.Time) (map[string][]*MailCode, error) {
+	rows := make([][]any, len(domains))
+	for i, d := range domains {
+		rows[i] = []any{d.AccountID, d.ID, d.Generation, micros(since)}
+	}
+	find := bulk{types: "ttii", text: "WITH v (v_account, v_domain, v_generation, v_since) AS ({rows}) SELECT " + mailCodeColumns + `
+		FROM v JOIN mail_codes ON domain_id = v_domain AND generation = v_generation
+		WHERE account_id = v_account AND used_at > 0 AND used_at > v_since ORDER BY used_at DESC, id DESC`}
+	found, err := queryBulk(ctx, s, s.r, find, rows, scanMailCode)
+	out := make(map[string][]*MailCode)
+	for _, c := range found {
+		out[c.DomainID] = append(out[c.DomainID], c)
+	}
 	return out, doing("listing codes", err)
 }
 

@@ -122,8 +122,7 @@ func (s *Store) PoliciesOver(ctx context.Context, accountID string, names []zone
 		rows[i] = append(rows[i], accountID, micros(now))
 	}
 	find := bulk{types: "tti", text: `WITH v (v_base, v_account, v_now) AS ({rows})
-		SELECT ` + policyColumns + ` FROM v JOIN policies ON base = v_base
-		WHERE account_id = '' OR account_id = v_account
+		SELECT ` + policyColumns + ` FROM v JOIN policies ON base = v_base AND account_id IN ('', v_account)
 		ORDER BY CASE WHEN revoked_at = 0 AND (expires_at = 0 OR expires_at > v_now) THEN 0 ELSE 1 END, created_at DESC
 		LIMIT 1000`}
 	found, err := queryBulk(ctx, s, s.r, find, rows, scanPolicy)

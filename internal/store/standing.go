@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,18 +23,21 @@ type Grounds struct {
 	Codes      bool // mailed codes that were brought back for a domain
 }
 
+// That a hostname is not empty leads SQLite to the index of what is proved.
+const selectGrounds = "SELECT " + accountColumns + `,
+	CASE WHEN EXISTS (SELECT 1 FROM domains WHERE account_id = accounts.id AND deleted_at = 0
+		AND state IN ('verified', 'at_risk') AND hostname > '') THEN 1 ELSE 0 END,
+	CASE WHEN EXISTS (SELECT 1 FROM delegations WHERE to_account = accounts.id) THEN 1 ELSE 0 END,
+	CASE WHEN EXISTS (SELECT 1 FROM policies WHERE account_id IN ('', accounts.id)) THEN 1 ELSE 0 END,
+	CASE WHEN EXISTS (SELECT 1 FROM mailboxes WHERE account_id = accounts.id) THEN 1 ELSE 0 END,
+	CASE WHEN EXISTS (SELECT 1 FROM connections WHERE account_id = accounts.id) THEN 1 ELSE 0 END,
+	CASE WHEN EXISTS (SELECT 1 FROM mail_codes WHERE account_id = accounts.id AND domain_id <> '' AND used_at > 0) THEN 1 ELSE 0 END
+	FROM accounts WHERE id = $1`
+
 // Grounds reads what there is in an account, or ErrNotFound.
 func (s *Store) Grounds(ctx context.Context, accountID string) (g Grounds, err error) {
 	var confirmed, proved, delegated, policies, mailboxes, connection, codes int64
-	err = s.r.QueryRowContext(ctx, "SELECT "+accountColumns+`,
-		CASE WHEN EXISTS (SELECT 1 FROM domains WHERE account_id = accounts.id AND deleted_at = 0
-			AND state IN ('verified', 'at_risk')) THEN 1 ELSE 0 END,
-		CASE WHEN EXISTS (SELECT 1 FROM delegations WHERE to_account = accounts.id) THEN 1 ELSE 0 END,
-		CASE WHEN EXISTS (SELECT 1 FROM policies WHERE account_id = '' OR account_id = accounts.id) THEN 1 ELSE 0 END,
-		CASE WHEN EXISTS (SELECT 1 FROM mailboxes WHERE account_id = accounts.id) THEN 1 ELSE 0 END,
-		CASE WHEN EXISTS (SELECT 1 FROM connections WHERE account_id = accounts.id) THEN 1 ELSE 0 END,
-		CASE WHEN EXISTS (SELECT 1 FROM mail_codes WHERE account_id = accounts.id AND domain_id <> '' AND used_at > 0) THEN 1 ELSE 0 END
-		FROM accounts WHERE id = $1`, accountID).Scan(&g.Account.ID, &g.Account.Number, &g.Account.Name, &g.Account.Email,
+	err = s.r.QueryRowContext(ctx, selectGrounds, accountID).Scan(&g.Account.ID, &g.Account.Number, &g.Account.Name, &g.Account.Email,
 		&confirmed, &proved, &delegated, &policies, &mailboxes, &connection, &codes)
 	g.Account.EmailConfirmed = confirmed != 0
 	g.Proved, g.Delegated, g.Policies = proved != 0, delegated != 0, policies != 0
@@ -123,12 +127,37 @@ type Look struct {
 	AccountID string // "": of any account
 	Name      string
 	Reach     Reach
-	After     string // domain id to continue after
+	After     string // where to continue, as MarkDue returned it; "": at the beginning
 }
 
-// condition is a part of SQL, with the parameters from $1 on.
-func (l Look) condition() (where string, args []any) {
-	where, args = "deleted_at = 0 AND domains.id > $1", []any{l.After}
+// order is the column by which the claims are gone through, one for which
+// there is an index, so that a batch reads no more than itself; with its value
+// and the id after which to continue.
+func (l Look) order() (column string, key any, id string) {
+	last := strings.LastIndexByte(l.After, ' ')
+	text, id := "", l.After[last+1:]
+	if last < 0 {
+		id = ""
+	} else {
+		text = l.After[:last]
+	}
+	switch l.Reach {
+	case ReachAll:
+		n, _ := strconv.ParseInt(text, 10, 64) // of ours
+		return "created_at", n, id
+	case ReachName:
+		return "hostname", text, id
+	case ReachProof:
+		return "proof_source", text, id
+	}
+	return "hostname_reversed", text, id
+}
+
+// query finds the next batch: ids, and the values of the column of the order.
+// The last parameter, which args leaves out, is the size.
+func (l Look) query() (query string, args []any) {
+	column, key, id := l.order()
+	where, args := "deleted_at = 0 AND ("+column+", id) > ($1, $2)", []any{key, id}
 	add := func(condition string, more ...any) {
 		n := make([]any, len(more))
 		for i, v := range more {
@@ -141,8 +170,9 @@ func (l Look) condition() (where string, args []any) {
 	case ReachName:
 		add("hostname = $%d", l.Name)
 	case ReachProof:
-		add(`proof_source <> '' AND (proof_source = $%d OR proof_source IN
-			(SELECT id FROM delegations WHERE domain_id = $%d AND revoked_at = 0))`, Text(l.Name), Text(l.Name))
+		add(`proof_source <> '' AND proof_source IN
+			(SELECT CAST($%d AS TEXT) UNION ALL SELECT id FROM delegations WHERE domain_id = $%d AND revoked_at = 0)`,
+			Text(l.Name), Text(l.Name))
 	case ReachBelow, ReachLabel:
 		from := reversed(zonehold.Hostname(l.Name)) + "."
 		add("hostname_reversed > $%d AND hostname_reversed < $%d", from, from[:len(from)-1]+"/") // "/" follows "."
@@ -155,7 +185,7 @@ func (l Look) condition() (where string, args []any) {
 	if l.AccountID != "" {
 		add("account_id = $%d", l.AccountID)
 	}
-	return where, args
+	return fmt.Sprintf("SELECT id, %s FROM domains WHERE %s ORDER BY %s, id LIMIT $%d", column, where, column, len(args)+1), args
 }
 
 // MarkDue makes one batch of the claims due that were never proved or have
@@ -164,22 +194,23 @@ func (l Look) condition() (where string, args []any) {
 // done. Rows that another transaction holds are left for then, so it waits for
 // nobody. Call it after the transaction's other writes to domains.
 func (tx *Tx) MarkDue(ctx context.Context, l Look, now time.Time, limit int) (more *Look, err error) {
-	where, args := l.condition()
-	query := func(suffix string) ([]string, error) {
-		rows, err := tx.q.QueryContext(ctx, "SELECT id FROM domains WHERE "+where+
-			fmt.Sprintf(" ORDER BY id LIMIT $%d", len(args)+1)+suffix, append(args, limit)...)
-		return collect(rows, err, scanText)
-	}
-	ids, err := query("")
+	query, args := l.query()
+	found, err := tx.q.QueryContext(ctx, query, append(args, limit)...)
+	places := map[string]string{}
+	ids, err := collect(found, err, func(row scanner) (id string, err error) {
+		var key string
+		err = row.Scan(&id, &key)
+		places[id] = key + " " + id
+		return id, err
+	})
 	if err != nil || len(ids) == 0 {
 		return nil, doing("looking for claims", err)
 	}
 	free := ids
 	if tx.s.forUpdate != "" {
-		rows := column1(ids)
 		lock := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT id FROM domains WHERE id IN (SELECT v_id FROM v)" +
 			" ORDER BY id" + tx.s.forUpdate + " SKIP LOCKED"}
-		if free, err = queryBulk(ctx, tx.s, tx.q, lock, rows, scanText); err != nil {
+		if free, err = queryBulk(ctx, tx.s, tx.q, lock, column1(ids), scanText); err != nil {
 			return nil, fmt.Errorf("looking for claims: %w", err)
 		}
 	}
@@ -208,10 +239,10 @@ func (tx *Tx) MarkDue(ctx context.Context, l Look, now time.Time, limit int) (mo
 			if !locked[id] {
 				break
 			}
-			next.After = id
+			next.After = places[id]
 		}
 	case len(ids) == limit:
-		next.After = ids[len(ids)-1]
+		next.After = places[ids[len(ids)-1]]
 	default:
 		return nil, nil
 	}
