@@ -86,11 +86,8 @@ func parseMailFrom(v string) (string, error) {
 		return "", nil
 	}
 	a, err := mail.ParseAddress(v)
-	if err != nil || strings.ContainsAny(v, "\r\n") {
-		return "", fmt.Errorf("%q is not a mail address; write e.g. zonehold@example.com", clip(v))
-	}
-	if _, domain, _ := strings.Cut(a.Address, "@"); domain == "" {
-		return "", fmt.Errorf("%q is not a mail address; write e.g. zonehold@example.com", clip(v))
+	if err != nil || a.Address != v {
+		return "", fmt.Errorf("%q is not a bare mail address; write e.g. zonehold@example.com", clip(v))
 	}
 	return v, nil
 }
