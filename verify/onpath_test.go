@@ -65,6 +65,18 @@ func TestForgedCut(t *testing.T) {
 			}
 		})
 	}
+	t.Run("own zone", func(t *testing.T) {
+		l := signedLab(t)
+		h := l.Net.Hoster("dns-shop.net")
+		l.Net.ZoneAt("shop.example", h)
+		l.Net.ZoneAt("team.shop.example", h)
+		l.Net.ZoneAt("unsigned.shop.example", h).Unsign()
+		for _, child := range []string{"team.shop.example", "a.team.shop.example", "b.shop.example", "unsigned.shop.example", "a.unsigned.shop.example"} {
+			if r := check(l, child); r.Outcome != zonehold.OutcomeVerified {
+				t.Errorf("%s: %s %+v", child, r.Outcome, r.Problem)
+			}
+		}
+	})
 	t.Run("made up", func(t *testing.T) {
 		l := signedLab(t)
 		shop := l.Net.Zone("shop.example")
