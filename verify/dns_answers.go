@@ -114,7 +114,7 @@ func failureCode(sa *dns.ServerAnswer) problem.Code {
 	switch sa.Status {
 	case dns.StatusOK:
 		if sa.Fault != nil {
-			return FaultCode(sa.Fault)
+			return faultCode(sa.Fault)
 		}
 	case dns.StatusServFail:
 		if dnssecError(sa.EDE) {
@@ -208,7 +208,7 @@ func statusWord(sa *dns.ServerAnswer) string {
 // walkFailure turns the failure of a walk into a finding and an outcome.
 func walkFailure(ctx context.Context, err error, f problem.Facts) (zonehold.Outcome, *Finding) {
 	if fault, ok := errors.AsType[*dns.Fault](err); ok {
-		return FaultFinding(fault, f)
+		return faultFinding(fault, f)
 	}
 	code, outcome := problem.Code("dns_timeout"), zonehold.OutcomeInconclusive
 	switch {

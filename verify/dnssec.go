@@ -13,8 +13,8 @@ import (
 // have been validated and could not be. It counts for neither side.
 func doubtful(sa *dns.ServerAnswer) bool { return sa.Status == dns.StatusOK && sa.Fault != nil }
 
-// FaultCode is the code of what is wrong with the signatures of an answer.
-func FaultCode(f *dns.Fault) problem.Code {
+// faultCode is the code of what is wrong with the signatures of an answer.
+func faultCode(f *dns.Fault) problem.Code {
 	switch f.Code {
 	case dns.FaultSignatureExpired:
 		return "dnssec_signature_expired"
@@ -28,14 +28,16 @@ func FaultCode(f *dns.Fault) problem.Code {
 	return "dnssec_bogus"
 }
 
-// FaultFinding tells what is wrong with the signatures of an answer: refused,
+// faultFinding tells what is wrong with the signatures of an answer: refused,
 // or inconclusive where the keys were not to be had. It never says that a
-// proof is absent: whoever forged the answer would choose that.
-func FaultFinding(f *dns.Fault, facts problem.Facts) (zonehold.Outcome, *Finding) {
-	facts = with(facts, problem.FactDetail, f.Text, problem.FactZone, f.Zone)
+// proof is absent: whoever forged the answer would choose that. A chain that
+// breaks at the root says nothing of the domain: our trust anchor, our clock or
+// our network is wrong.
+func faultFinding(f *dns.Fault, facts problem.Facts) (zonehold.Outcome, *Finding) {
 	if f.Zone == "" {
-		facts[problem.FactZone] = "."
+		return zonehold.OutcomeInconclusive, &Finding{"verifier_fault", with(facts, problem.FactDetail, f.Text)}
 	}
+	facts = with(facts, problem.FactDetail, f.Text, problem.FactZone, f.Zone)
 	if len(f.KeyTags) > 0 {
 		facts[problem.FactKeys] = dns.KeyList(f.KeyTags)
 	}
@@ -49,7 +51,7 @@ func FaultFinding(f *dns.Fault, facts problem.Facts) (zonehold.Outcome, *Finding
 	if f.Code == dns.FaultKeysUnavailable {
 		outcome = zonehold.OutcomeInconclusive
 	}
-	return outcome, &Finding{FaultCode(f), facts}
+	return outcome, &Finding{faultCode(f), facts}
 }
 
 // doubts names the worst of the doubtful answers, with the servers that gave
@@ -70,7 +72,7 @@ func doubts(answers []dns.ServerAnswer, facts problem.Facts) (zonehold.Outcome, 
 			names = appendNew(names, sa.Server)
 		}
 	}
-	return FaultFinding(worst, with(facts, problem.FactServers, strings.Join(names, ", "), problem.FactServer, names[0]))
+	return faultFinding(worst, with(facts, problem.FactServers, strings.Join(names, ", "), problem.FactServer, names[0]))
 }
 
 // dnssecError reports whether a resolver that validates for us says, in the

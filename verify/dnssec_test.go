@@ -163,3 +163,31 @@ func TestForwarderSaysWhy(t *testing.T) {
 		t.Errorf("%s %+v", got.Outcome, got.Problem)
 	}
 }
+
+// A trust anchor that is not that of the root is nobody's fault but ours.
+func TestWrongAnchor(t *testing.T) {
+	l := signedLab(t)
+	other := signedLab(t)
+	roots, err := dns.ParseRootHints(strings.NewReader(l.Net.RootHints()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchors, err := dns.ParseTrustAnchors(strings.NewReader(other.Net.TrustAnchors()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := dns.New(dns.Config{Dialer: &probe.Dialer{Route: l.Net.Route}, Roots: roots, TrustAnchors: anchors})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := l.Claim("example.com", zonehold.ProfileZonehold)
+	m, _ := verify.Lookup(zonehold.MethodDNSTXT)
+	l.Place(m, c)
+	got := m.Check(t.Context(), &verify.Kit{DNS: r}, c)
+	if got.Outcome != zonehold.OutcomeInconclusive || got.Problem == nil || got.Problem.Code != "verifier_fault" {
+		t.Fatalf("%s %+v", got.Outcome, got.Problem)
+	}
+	if found := problem.New(got.Problem.Code, got.Problem.Facts).Found; !strings.Contains(found, "anchor") {
+		t.Errorf("%q", found)
+	}
+}
