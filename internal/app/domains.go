@@ -61,6 +61,10 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 	if _, err := a.patch(d, DomainPatch{BasicAuthUsername: &in.BasicAuthUsername, BasicAuthPassword: ifGiven(in.BasicAuthPassword)}, now); err != nil {
 		return nil, false, err
 	}
+	// Should the check at once come to nothing, the claim is looked at later.
+	if a.knownToProve(ctx, d) {
+		d.NextCheckAt = now.Add(knownLater)
+	}
 	created := true
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
 		created = true
@@ -98,6 +102,17 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 		return nil, false, a.ours(ctx, "domain", err)
 	}
 	return views[0], false, nil
+}
+
+// knownLater is when a new claim that may be proved by what is known is looked
+// at, if that could not be done at once.
+const knownLater = 5 * time.Minute
+
+// knownToProve reports whether a method for which nothing is placed may prove a
+// new claim.
+func (a *App) knownToProve(ctx context.Context, d *store.Domain) bool {
+	standing, err := a.standing(ctx, d)
+	return err == nil && a.cfg.CreateWait >= 0 && a.mayProve(claimOf(d, standing))
 }
 
 // tryKnown tries the methods for which nothing has to be placed on a new

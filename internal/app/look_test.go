@@ -1,12 +1,15 @@
 package app
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/diagnose"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/internal/store/storetest"
+	"github.com/zonehold/zonehold/verify"
 )
 
 // Who has very many claims to be looked at again does not keep the due checks
@@ -46,6 +49,32 @@ func TestDueChecksDoNotWaitForAllLooks(t *testing.T) {
 		}
 		if has, err := s.HasLook(t.Context()); has || err != nil {
 			t.Errorf("looks are left: %v, %v", has, err)
+		}
+	})
+}
+
+// What is known of the account may prove a new claim: that is still tried
+// where the check at once gives way to another one, or the process dies.
+func TestNewClaimIsTriedLater(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		cfg := new(placed).config()
+		cfg.CreateWait = 50 * time.Millisecond
+		cfg.CheckAutomatic = func(ctx context.Context, _ *verify.Kit, _ verify.Claim) diagnose.Report {
+			<-ctx.Done()
+			return report(zonehold.MethodWhitelist, zonehold.OutcomeInconclusive)
+		}
+		a := start1(t, s, cfg, quick)
+		who := actor(t, s, "alpha")
+		if d := create(t, a, who, "other.example"); !d.NextCheckAt.IsZero() {
+			t.Errorf("nothing may prove %s, and it is looked at %s", d.Hostname, d.NextCheckAt)
+		}
+		policy(t, a, zonehold.MethodWhitelist, "shop.example", "")
+		d := create(t, a, who, "shop.example")
+		if at := wait(t, a, who, begin(t, a, who, d.ID, zonehold.MethodDNSTXT).ID); at.Outcome != zonehold.OutcomeAbsent {
+			t.Fatalf("%+v", at)
+		}
+		if d = get(t, a, who, d.ID); d.State != zonehold.StatePending || d.NextCheckAt.IsZero() {
+			t.Errorf("%s, looked at again: %s", d.State, d.NextCheckAt)
 		}
 	})
 }
