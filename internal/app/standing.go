@@ -141,9 +141,18 @@ func (a *App) addParents(ctx context.Context, accountID string, domains []*store
 		for _, name := range ancestors(d.Hostname) {
 			s.Parents = append(s.Parents, by[name]...)
 		}
+		// Those that cover the names below first, as one host may have many ports.
+		slices.SortStableFunc(s.Parents, func(x, y verify.Parent) int { return narrow(x) - narrow(y) })
 		s.Parents = s.Parents[:min(len(s.Parents), maxStanding)]
 	}
 	return nil
+}
+
+func narrow(p verify.Parent) int {
+	if p.Covers == zonehold.CoversSubtree {
+		return 0
+	}
+	return 1
 }
 
 func parentOf(d *store.Domain) verify.Parent {
@@ -157,9 +166,26 @@ func (a *App) addDelegations(ctx context.Context, accountID string, domains []*s
 	} else {
 		f.Limit = 1000 // for a list; a check asks for its one name
 	}
+	// Those in force first: there may be any number of ended ones, which only
+	// help to explain.
+	f.InForce = time.Now()
 	found, err := a.store.Delegations(ctx, f)
 	if err != nil {
 		return err
+	}
+	f.InForce = time.Time{}
+	all, err := a.store.Delegations(ctx, f)
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]bool, len(found))
+	for _, del := range found {
+		seen[del.ID] = true
+	}
+	for _, del := range all {
+		if !seen[del.ID] {
+			found = append(found, del)
+		}
 	}
 	for _, d := range domains {
 		s := out[d.ID]
