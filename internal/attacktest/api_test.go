@@ -15,13 +15,12 @@ import (
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/store"
-	"github.com/zonehold/zonehold/internal/store/storetest"
 )
 
 // T6, T7, T42: disguised and odd names over the wire: refused in the
 // dialect's own shape, and nothing is kept.
 func TestT07NamesOverTheWire(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		who := v.account("anna")
 		for _, name := range disguised {
@@ -67,7 +66,7 @@ func TestT07NamesOverTheWire(t *testing.T) {
 
 // T42: the many spellings of one name are one claim.
 func TestT42OneClaim(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		who := v.account("anna")
 		first := who.create(api.CreateDomain{Hostname: "bücher.example.com"})
@@ -104,7 +103,7 @@ func TestT42OneClaim(t *testing.T) {
 // Idempotency keys: of others, used again for something else, at the same
 // time, and malformed.
 func TestKeyGames(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		anna, bob := v.account("anna"), v.account("bob")
 		status, h, b := anna.send("POST", "/v1/domains", []byte(`{"hostname":"a.example.com"}`), "Idempotency-Key: k")
@@ -163,7 +162,7 @@ func TestKeyGames(t *testing.T) {
 // Bodies, cursors, paths and queries made to break something.
 func TestHostileRequests(t *testing.T) {
 	cursor := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		who := v.account("anna")
 		for i := range 3 {
@@ -256,7 +255,7 @@ func TestHostileRequests(t *testing.T) {
 // Texts of strangers that end up in the log: every line stays one line of
 // JSON, and holds no token.
 func TestLogInjection(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		who := v.account("anna")
 		evil := "x\n{\"level\":\"ERROR\",\"msg\":\"forged\"}\r\n\x1b[31m\u202e"

@@ -192,6 +192,7 @@ func TestT11Memory(t *testing.T) {
 	// Of all that a check holds at a time, garbage included. Bytes that are
 	// never kept cost next to nothing; trees of absurd pages cost more.
 	const plain, markup = 24 << 20, 96 << 20
+	t.Parallel()
 	n := onLoopback(t)
 	hosts := map[string]func(*testnet.Host){
 		"bomb":    func(h *testnet.Host) { h.Fault(testnet.HostFaultGzipBomb) },
@@ -220,6 +221,7 @@ func TestT11Memory(t *testing.T) {
 	}
 	for name, prepare := range hosts {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			host := name + ".example.com"
 			prepare(n.Host(host))
 			v := child(t, n, host, childToken)

@@ -15,14 +15,13 @@ import (
 	"github.com/zonehold/zonehold/api"
 	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/store"
-	"github.com/zonehold/zonehold/internal/store/storetest"
 )
 
 // T27: a stranger claims a name while its owner's proof is up, in every
 // profile and by every method. The dialects that give one token to a whole
 // account give another one to every account.
 func TestT27SecondAccount(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		owner, stranger := v.account("owner"), v.account("stranger")
 		for _, profile := range zonehold.ProfileNames() {
@@ -70,7 +69,7 @@ func TestT27SecondAccount(t *testing.T) {
 // T27, T46: nothing of an account can be seen or touched by another one, also
 // when it has just been looked at and may be in a cache.
 func TestT27OtherPeoplesThings(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		owner, stranger := v.account("owner"), v.account("stranger")
 		d := owner.create(api.CreateDomain{Hostname: "www.example.com"})
@@ -163,7 +162,7 @@ func TestT44LateResults(t *testing.T) {
 			}
 		},
 	}
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		for name, change := range changes {
 			t.Run(name, func(t *testing.T) {
 				v := newService(t, s, app.Config{})
@@ -215,7 +214,7 @@ func TestT44LateResults(t *testing.T) {
 // T45: what proved a claim does not prove the next one of the same name, by
 // the same account or by another one.
 func TestT45OldProofs(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		who, next := v.account("before"), v.account("after")
 		for _, method := range methods {
@@ -263,7 +262,7 @@ func TestT45OldProofs(t *testing.T) {
 
 // T46: nobody is blocked by an unproved claim, and both may prove it.
 func TestT46TwoClaims(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		squatter, owner := v.account("squatter"), v.account("owner")
 		squatter.create(api.CreateDomain{Hostname: "www.example.com"})
@@ -286,7 +285,7 @@ func TestT46TwoClaims(t *testing.T) {
 // T46: with one verified account per name, a fresh proof of another one does
 // not pass silently.
 func TestT46Exclusive(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{Exclusive: true})
 		first, second := v.account("first"), v.account("second")
 		third := v.account("third")
@@ -315,7 +314,7 @@ func must[T any](v T, err error) T {
 // T46: several accounts prove one name at the same moment, on two nodes. One
 // of them has it.
 func TestT46ExclusiveRace(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{Exclusive: true})
 		w := v.another(s, app.Config{Exclusive: true})
 		var people []*account
@@ -353,7 +352,7 @@ func TestT46ExclusiveRace(t *testing.T) {
 // T12: all at once, on two nodes. Nodes do not wait for each other to count,
 // so each may use the budget up once.
 func TestT12ReflectorAtOnce(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		const limit = 3
 		v := newService(t, s, app.Config{TargetChecksPerHour: limit})
 		w := v.another(s, app.Config{TargetChecksPerHour: limit})

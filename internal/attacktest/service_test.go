@@ -15,13 +15,12 @@ import (
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/store"
-	"github.com/zonehold/zonehold/internal/store/storetest"
 )
 
 // T12: many accounts, many names below one domain, new claims again and again:
 // the victim is asked no more often than one domain may be.
 func TestT12Reflector(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		const limit = 5
 		v := newService(t, s, app.Config{TargetChecksPerHour: limit})
 		v.Net.Host("www.victim.com").CatchAll(http.NotFoundHandler())
@@ -60,7 +59,7 @@ func TestT12Reflector(t *testing.T) {
 
 // T12: the budget of one account.
 func TestT12AccountBudget(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{ChecksPerMinute: 4})
 		who := v.account("greedy")
 		ran := 0
@@ -79,7 +78,7 @@ func TestT12AccountBudget(t *testing.T) {
 // T13: a site that shows people what they send. The password of the site is
 // in nothing that the service keeps or says.
 func TestT13PasswordAtRest(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		const user, password = "deploy", "s3cret-pass.word"
 		v := newService(t, s, app.Config{})
 		who := v.account("anna")
@@ -138,7 +137,7 @@ func TestT13PasswordAtRest(t *testing.T) {
 // T15: hostile texts through the HTTP dialects: every string of every reply is
 // fit to be shown.
 func TestT15HostileTextsInReplies(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
 		v := newService(t, s, app.Config{})
 		who := v.account("anna")
 		zone := v.Net.Zone("example.com")
