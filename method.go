@@ -102,10 +102,10 @@ var automaticMethods = []Method{
 	MethodPDD, MethodAuto, MethodEmail, MethodCloudflare, MethodAWSRoute53,
 }
 
-// AutomaticMethods lists the methods for which nothing has to be placed, in
-// the order in which they are tried.
+// AutomaticMethods lists the methods that are tried without being asked for,
+// as nothing has to be placed for them, in the order in which they are.
 func AutomaticMethods() []Method { return slices.Clone(automaticMethods) }
 
-// Automatic reports whether nothing has to be placed for the method. WHOIS is
-// not one of them: it is asked only on request.
+// Automatic reports whether the method is tried without being asked for. Of
+// those for which nothing has to be placed only WHOIS is not.
 func (m Method) Automatic() bool { return slices.Contains(automaticMethods, m) }

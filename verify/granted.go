@@ -12,7 +12,7 @@ import (
 // Ground is one thing on record that a check without a placed proof looked
 // at.
 type Ground struct {
-	Kind   string // "domain", "delegation", "policy", "mailbox", "connection"
+	Kind   string // "domain", "delegation", "policy", "mailbox", "mail_code", "connection"
 	ID     string
 	By     string // who gave it
 	Reason string // as that one wrote it

@@ -1,8 +1,9 @@
 // Package verify checks proofs of control over a domain, one file per method.
 //
 // A check gives one of five outcomes, with what it rests on. It says verified
-// only if the exact secret of the claim was seen where the profile wants it;
-// it says absent or mismatch only from consistent answers; when it could not
+// only if the exact secret of the claim was seen where the profile wants it, or
+// if what is on record or in a registry gives the very name to the account; it
+// says absent or mismatch only from consistent answers; when it could not
 // ask it says inconclusive, which changes nothing. The reason it gives is what
 // the check itself saw; package diagnose looks further.
 package verify
@@ -78,7 +79,9 @@ type Kit struct {
 //
 // Check MUST return within the deadline of ctx, MUST NOT return
 // OutcomeVerified unless the exact secret of this claim was seen where the
-// profile wants it, and MUST return OutcomeInconclusive when it could not ask.
+// profile wants it or, where nothing is placed, Claim.Standing gives this very
+// name to the account, and MUST return OutcomeInconclusive when it could not
+// ask.
 // It never returns an error: what went wrong is in the Result.
 type Method interface {
 	Name() zonehold.Method
