@@ -135,7 +135,7 @@ func (c *cli) tokenCommand() *cobra.Command {
 		Short: "Create a token and print it, once, alone on standard output",
 		Long: `Create a token and print it, once, alone on standard output. The same token
 works in every API: "Authorization: Bearer" in the native one, "OAuth" in the
-Yandex.Webmaster dialect.
+Yandex.Webmaster dialect, "JWT" in the Probely one.
 
 The scope operator is for the acts of the command "policy", over all accounts;
 no other scope includes it, and no API gives it out.`,

@@ -252,7 +252,7 @@ func (c *cli) domainCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check DOMAIN",
 		Short: "Check a proof now and explain the answer",
-		Long:  "Check a proof now and explain the answer. Exit code 0: verified, 3: not verified, 4: still running.",
+		Long:  "Check a proof now and explain the answer. Exit code 0: verified. 3: not verified.\n4: still running. 5: the server could not ask. 14: a check is under way already.",
 		Args:  exactly("DOMAIN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.api(cmd, 65*time.Second, func(ctx context.Context, cl *client.Client) error {

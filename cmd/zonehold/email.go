@@ -22,7 +22,7 @@ func (c *cli) emailCommand() *cobra.Command {
 is what the method whois looks for in a registration. The server must have a
 mail relay (smtp_url).`,
 		Example: `  zonehold email add anna@example.com
-  zonehold email confirm anna@example.com --code 4829-1175
+  zonehold email confirm anna@example.com --code 4CN28-QXPFV
   zonehold email code example.com --mailbox hostmaster
   zonehold email confirm example.com --code-file -`,
 	}

@@ -134,7 +134,7 @@ func classifyUse(e *app.Error) *exitError {
 	case app.KindInvalid:
 		x.code = exitUsage
 		if e.Missing {
-			x.code = exitNotFound
+			x.code, x.name = exitNotFound, "not_found"
 			if e.Field == "account" {
 				x.hints = append(x.hints, "those there are: zonehold account list")
 			}

@@ -161,6 +161,9 @@ func (c *cli) settingFlags(cmd *cobra.Command, names ...string) {
 			if k.Name == name {
 				flag := &settingFlag{cli: c, key: k.Name}
 				cmd.Flags().Var(flag, strings.TrimPrefix(k.Flag(), "--"), strings.ReplaceAll(k.Meaning, "`", "'"))
+				if k.Secret { // refused, with the way to give it
+					_ = cmd.Flags().MarkHidden(strings.TrimPrefix(k.Flag(), "--"))
+				}
 			}
 		}
 	}
