@@ -42,7 +42,7 @@ func registered(host zonehold.Hostname) (bool, string) {
 	switch up, ok := host.Registrable(); {
 	case !ok:
 		return false, fmt.Sprintf("%s is a public suffix, which nobody registers.", host)
-	case !icann:
+	case !icann && host.KnownTLD():
 		return false, fmt.Sprintf("Names below %s are given out by a provider; they are in no registry.", suffix)
 	default:
 		return false, fmt.Sprintf("It is part of %s, and only that has a registration.", up)

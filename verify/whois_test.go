@@ -261,7 +261,7 @@ func TestWHOISApplicable(t *testing.T) {
 	m := method(t, zonehold.MethodWHOIS)
 	for host, say := range map[zonehold.Hostname]string{
 		"example.com": "", "example.co.uk": "", "www.example.com": "part of example.com", "a.b.example.co.uk": "part of example.co.uk",
-		"foo.github.io": "Names below github.io", "github.io": "public suffix", "co.uk": "public suffix", "": "no hostname",
+		"foo.github.io": "Names below github.io", "www.unlisted.example": "part of unlisted.example", "github.io": "public suffix", "co.uk": "public suffix", "": "no hostname",
 	} {
 		c := verify.Claim{Hostname: host, Standing: &verify.Standing{}}
 		ch := m.Challenge(l.Kit, c)
