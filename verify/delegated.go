@@ -45,17 +45,7 @@ func judgeDelegations(ctx context.Context, kit *Kit, c Claim, facts problem.Fact
 	if len(all) == 0 {
 		return no(zonehold.OutcomeAbsent, "delegation_missing", facts)
 	}
-	var first *Result
-	for _, d := range all {
-		r := judgeDelegation(ctx, kit, c, d, facts)
-		if r.Outcome == zonehold.OutcomeVerified {
-			return r
-		}
-		if first == nil || first.Outcome != zonehold.OutcomeInconclusive && r.Outcome == zonehold.OutcomeInconclusive {
-			first = &r
-		}
-	}
-	return *first
+	return anyOf(all, func(d Delegation) Result { return judgeDelegation(ctx, kit, c, d, facts) })
 }
 
 func judgeDelegation(ctx context.Context, kit *Kit, c Claim, d Delegation, facts problem.Facts) Result {

@@ -25,9 +25,9 @@ func TestPolicy(t *testing.T) {
 				case 'n':
 					sa.Status, sa.Kind = dns.StatusOK, dns.KindNXDomain
 				case 'b':
-					sa.Status, sa.Kind, sa.Security, sa.Fault = dns.StatusOK, dns.KindData, dns.SecurityBogus, &dns.Fault{Code: dns.FaultSignatureWrong}
+					sa.Status, sa.Kind, sa.Security, sa.Fault = dns.StatusOK, dns.KindData, dns.SecurityBogus, &dns.Fault{Zone: "example.com", Code: dns.FaultSignatureWrong}
 				case 'k':
-					sa.Status, sa.Kind, sa.Security, sa.Fault = dns.StatusOK, dns.KindData, dns.SecurityIndeterminate, &dns.Fault{Code: dns.FaultKeysUnavailable}
+					sa.Status, sa.Kind, sa.Security, sa.Fault = dns.StatusOK, dns.KindData, dns.SecurityIndeterminate, &dns.Fault{Zone: "example.com", Code: dns.FaultKeysUnavailable}
 				case 't':
 					sa.Status = dns.StatusTimeout
 				case 'r':

@@ -46,18 +46,7 @@ func judgeParents(ctx context.Context, kit *Kit, c Claim, facts problem.Facts) R
 	if len(parents) == 0 {
 		return no(zonehold.OutcomeAbsent, "parent_not_verified", facts)
 	}
-	var first *Result
-	for _, p := range parents {
-		r := judgeParent(ctx, kit, c, p, facts)
-		if r.Outcome == zonehold.OutcomeVerified {
-			return r
-		}
-		// Where one could not be asked, a "no" of another one is not the end.
-		if first == nil || first.Outcome != zonehold.OutcomeInconclusive && r.Outcome == zonehold.OutcomeInconclusive {
-			first = &r
-		}
-	}
-	return *first
+	return anyOf(parents, func(p Parent) Result { return judgeParent(ctx, kit, c, p, facts) })
 }
 
 func judgeParent(ctx context.Context, kit *Kit, c Claim, p Parent, facts problem.Facts) Result {

@@ -78,6 +78,23 @@ func (g granted) Check(ctx context.Context, kit *Kit, c Claim) Result {
 	return finish(ctx, r)
 }
 
+// anyOf judges grounds, of which there is one at least, until one verifies. Else
+// the first that could not be judged counts, as it may be the one that holds,
+// and else the first.
+func anyOf[G any](grounds []G, judge func(G) Result) Result {
+	var first *Result
+	for _, g := range grounds {
+		r := judge(g)
+		if r.Outcome == zonehold.OutcomeVerified {
+			return r
+		}
+		if first == nil || first.Outcome != zonehold.OutcomeInconclusive && r.Outcome == zonehold.OutcomeInconclusive {
+			first = &r
+		}
+	}
+	return *first
+}
+
 // no is a verdict against the claim.
 func no(o zonehold.Outcome, code problem.Code, facts problem.Facts, pairs ...string) Result {
 	return Result{Outcome: o, Problem: &Finding{code, with(facts, pairs...)}}

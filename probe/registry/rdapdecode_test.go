@@ -39,6 +39,8 @@ func TestDecodeRDAP(t *testing.T) {
 		{"redacted, RFC 9537", document(`"entities":[` + entity(`["registrant"]`, ada, "") + `,` + entity(`["technical"]`, `,["email",{},"text","t@example.com"]`, "") +
 			`],"redacted":[{"name":{"type":"Registrant Email"},"postPath":"$.entities[?(@.roles[0]=='registrant')].vcardArray[1][?(@[0]=='email')][3]","method":"replacementValue"}]`),
 			"registrant: Ada||ada@example.com redacted\ntechnical: ||t@example.com\nhidden: Registrant Email\n"},
+		{"redacted at the end of a long list", document(`"entities":[` + entity(`["registrant"]`, ada, "") + `],"redacted":[` + strings.Repeat(`{"name":{"type":"Phone"}},`, 1000) + `{"name":{"type":"Registrant Email"}}]`),
+			"registrant: Ada||ada@example.com redacted\nhidden: Registrant Email\n"},
 		{"redacted without a role", document(`"entities":[` + entity(`["registrant"]`, ada, "") + `],"redacted":[{"name":{"description":"Email"},"method":"emptyValue"}]`),
 			"registrant: Ada||ada@example.com redacted\nhidden: Email\n"},
 		{"redacted as a whole", document(`"entities":[` + entity(`["registrant"]`, ada, "") + `],"redacted":[{"name":{"type":"X"},"prePath":"$.entities[?(@.roles[0]=='registrant')]","method":"removal"}]`),
