@@ -234,7 +234,8 @@ func providerRefusal(ctx context.Context, provider zonehold.Method, err error, c
 		return &Error{Kind: KindRefused, Field: "credentials", Problem: &p, Message: "The provider does not accept the credentials. Nothing was stored."}
 	}
 	p := problem.New("provider_unavailable", facts)
-	return &Error{Kind: KindRefused, Problem: &p, Message: "The provider could not be asked, so the credentials were not stored. Try again in a few minutes."}
+	return &Error{Kind: KindUnavailable, Problem: &p, RetryAfter: 5 * time.Minute,
+		Message: "The provider could not be asked, so the credentials were not stored. Try again in a few minutes."}
 }
 
 // reason is the text of a provider's error for people: without what the kind

@@ -91,7 +91,8 @@ type Delegation struct {
 // Connections are accounts at DNS providers.
 type Connections interface {
 	// Connect tests the credentials, and stores them encrypted if they work.
-	// KindRefused with a Problem: they do not.
+	// KindRefused with a Problem: they do not. KindUnavailable: the provider
+	// could not be asked.
 	Connect(ctx context.Context, actor zonehold.Actor, in NewConnection) (*zonehold.Connection, error)
 	Connections(ctx context.Context, actor zonehold.Actor) ([]*zonehold.Connection, error)
 	// TestConnection tries the stored credentials now; a failed test is not an
