@@ -77,7 +77,7 @@ type CreatePolicy struct {
 	Pattern   string     `json:"pattern" minLength:"1" maxLength:"300" doc:"a name, *.name for all below it, or {account}.name" example:"*.pages.example"`
 	Account   string     `json:"account,omitempty" maxLength:"200" doc:"id or name; only whitelist and auto may leave it out"`
 	By        string     `json:"by" minLength:"1" maxLength:"200" doc:"who does it"`
-	Reason    string     `json:"reason" minLength:"1" maxLength:"1000"`
+	Reason    string     `json:"reason" minLength:"1" maxLength:"200"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"absent: never"`
 }
 
@@ -86,14 +86,14 @@ type CreateDelegation struct {
 	Domain    string     `json:"domain" minLength:"1" maxLength:"1024" doc:"id or hostname of a proved domain of this account"`
 	Hostname  string     `json:"hostname,omitempty" maxLength:"1024" doc:"a name that its proof covers; absent: its own"`
 	Account   string     `json:"account" minLength:"1" maxLength:"320" doc:"who receives it: id, name, or confirmed mail address"`
-	Reason    string     `json:"reason,omitempty" maxLength:"1000"`
+	Reason    string     `json:"reason,omitempty" maxLength:"200"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"absent: never"`
 }
 
 // CreateConnection is the body of POST /v1/connections.
 type CreateConnection struct {
 	Provider    string            `json:"provider" enum:"aws_route53,cloudflare"`
-	Name        string            `json:"name,omitempty" maxLength:"200" doc:"absent: the provider's name"`
+	Name        string            `json:"name,omitempty" maxLength:"100" doc:"absent: the provider's name"`
 	Credentials map[string]string `json:"credentials" minProperties:"1" maxProperties:"16" writeOnly:"true" doc:"aws_route53: access_key_id, secret_access_key, and session_token where there is one; cloudflare: api_token"`
 }
 

@@ -75,7 +75,7 @@ func (s *server) listDelegations(ctx context.Context, in *listDelegationsInput) 
 
 func (s *server) revokeDelegation(ctx context.Context, in *struct {
 	ID     string `path:"id" doc:"id of the delegation" example:"del_06c4b1q2v8h3k5n7p9r1s3t5u0"`
-	Reason string `query:"reason" maxLength:"1000"`
+	Reason string `query:"reason" maxLength:"200"`
 }) (reply, error) {
 	if !zonehold.ValidID(zonehold.PrefixDelegation, in.ID) {
 		return reply{}, fault(codeNotFound, "There is no such delegation.")

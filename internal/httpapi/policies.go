@@ -122,7 +122,7 @@ func (s *server) getPolicy(ctx context.Context, in *PolicyRef) (reply, error) {
 type revokePolicyInput struct {
 	PolicyRef
 	By     string `query:"by" maxLength:"200" doc:"who does it; absent: the name of the token's account"`
-	Reason string `query:"reason" maxLength:"1000"`
+	Reason string `query:"reason" maxLength:"200"`
 }
 
 func (s *server) revokePolicy(ctx context.Context, in *revokePolicyInput) (reply, error) {
