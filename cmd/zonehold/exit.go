@@ -186,8 +186,6 @@ func classifyAPI(e *client.Error) *exitError {
 			if len(e.Errors) == 1 && e.Errors[0].Code == "not_found" {
 				x.code = exitNotFound
 			}
-		case "provider_unavailable":
-			x.code = exitPartial
 		}
 	case 429:
 		x.code = exitRateLimited

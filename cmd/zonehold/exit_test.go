@@ -29,7 +29,7 @@ func TestExitCodeOfARefusal(t *testing.T) {
 		"no name for a claim":      {client.Error{Status: 422, Code: "hostname_invalid"}, exitUsage},
 		"wrong code":               {client.Error{Status: 422, Code: "mail_code_wrong"}, exitNo},
 		"credentials":              {client.Error{Status: 422, Code: "provider_token_rejected"}, exitNo},
-		"provider out of reach":    {client.Error{Status: 422, Code: "provider_unavailable"}, exitPartial},
+		"provider out of reach":    {client.Error{Status: 503, Code: "provider_unavailable", Problem: &api.Problem{}}, exitPartial},
 		"too many":                 {client.Error{Status: 429, Code: "rate_limited"}, exitRateLimited},
 		"starting":                 {client.Error{Status: 503, Code: "unavailable"}, exitUnreachable},
 		"there, but mail is off":   {client.Error{Status: 503, Code: "mail_off", Problem: &api.Problem{}}, exitPartial},
