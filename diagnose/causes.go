@@ -60,6 +60,7 @@ var causes = []cause{
 	{"dnssec_signatures_missing", onAll, nil, false},
 	{"dnssec_signature_expired", onAll, nil, false},
 	{"dnssec_bogus", onAll, nil, false},
+	{"dnssec_registry_bogus", onAll, nil, false},
 	{"dnssec_keys_unavailable", onAll, nil, false},
 	{"", onWeb, hostServers, false}, // the codes of name servers
 	{"domain_parked", onDNS, parked, false},

@@ -163,6 +163,19 @@ var dnsServers = []Entry{
 		SeeItYourself: "dig +norecurse +tcp DNSKEY {zone} @{server}",
 	},
 	{
+		Code:              "dnssec_registry_bogus",
+		WhoActs:           Nobody,
+		RetryAfterSeconds: 300,
+		Title:             "The signatures of the zone above the domain are wrong",
+		Meaning:           "DNSSEC secures a domain by a chain of signatures from the root. The chain breaks in a zone where names are registered, above the domain itself. Either that registry has a fault, or somebody on the way changes its answers; nothing changes for the domain.",
+		LookedFor:         lookedChain,
+		Found:             "The answer of the zone {zone} failed validation (DNSSEC). The reason: {detail}",
+		Fixes: []string{
+			"Nothing has to be changed at the domain. Check again in a few minutes.",
+		},
+		SeeItYourself: "dig +dnssec +multi DS {domain}",
+	},
+	{
 		Code:              "dns_servfail", // F17
 		WhoActs:           DNSHost,
 		RetryAfterSeconds: 300,

@@ -129,3 +129,19 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("only forbidden servers: %s, want refused", out)
 	}
 }
+
+// TestFaultOfRegistry: what breaks above the domain is not laid on its owner.
+func TestFaultOfRegistry(t *testing.T) {
+	for zone, want := range map[string]problem.Code{
+		"com": "dnssec_registry_bogus", "co.uk": "dnssec_registry_bogus",
+		"example.com": "dnssec_ds_mismatch", "github.io": "dnssec_ds_mismatch", "": "verifier_fault",
+	} {
+		_, f := faultFinding(&dns.Fault{Code: dns.FaultDSMismatch, Zone: zone, Text: "x"}, problem.Facts{problem.FactDomain: "example.com"})
+		if f.Code != want {
+			t.Errorf("zone %q: %s, want %s", zone, f.Code, want)
+		}
+	}
+	if _, f := faultFinding(&dns.Fault{Code: dns.FaultKeysUnavailable, Zone: "com"}, nil); f.Code != "dnssec_keys_unavailable" {
+		t.Errorf("keys that did not come: %s", f.Code)
+	}
+}

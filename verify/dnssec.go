@@ -13,8 +13,12 @@ import (
 // have been validated and could not be. It counts for neither side.
 func doubtful(sa *dns.ServerAnswer) bool { return sa.Status == dns.StatusOK && sa.Fault != nil }
 
-// faultCode is the code of what is wrong with the signatures of an answer.
+// faultCode is the code of what is wrong with the signatures of an answer. In a
+// zone of registrations the owner of a domain can do nothing about it.
 func faultCode(f *dns.Fault) problem.Code {
+	if f.Code != dns.FaultKeysUnavailable && ofRegistry(f.Zone) {
+		return "dnssec_registry_bogus"
+	}
 	switch f.Code {
 	case dns.FaultSignatureExpired:
 		return "dnssec_signature_expired"
@@ -26,6 +30,12 @@ func faultCode(f *dns.Fault) problem.Code {
 		return "dnssec_keys_unavailable"
 	}
 	return "dnssec_bogus"
+}
+
+// ofRegistry reports whether a zone is one below which names are registered.
+func ofRegistry(zone string) bool {
+	suffix, icann := zonehold.Hostname(zone).PublicSuffix()
+	return !strings.Contains(zone, ".") || icann && suffix == zone
 }
 
 // faultFinding tells what is wrong with the signatures of an answer: refused,

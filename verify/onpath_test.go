@@ -151,7 +151,7 @@ func TestForgedDelegation(t *testing.T) {
 		}
 		registry.Tamper(denying("shop.example"))
 		b.Kit = validatingKit(t, b.Net)
-		b.want(b.claim("shop.example", owner), zonehold.OutcomeRefused, "dnssec_bogus")
+		b.want(b.claim("shop.example", owner), zonehold.OutcomeRefused, "dnssec_registry_bogus")
 	}
 }
 

@@ -108,7 +108,7 @@ func (a *App) takesMail(ctx context.Context, name zonehold.Hostname) error {
 		return unknown("Its name servers gave no usable answer.")
 	}
 	for _, hop := range found.Hops {
-		if hop.Security == dns.SecurityBogus {
+		if hop.Fault != nil {
 			return unknown("The signatures of the zone do not hold.")
 		}
 	}
