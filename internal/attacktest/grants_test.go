@@ -287,7 +287,7 @@ func TestT44Races(t *testing.T) {
 		w := newWorld(t, s, setting{})
 		boss := w.operator()
 		anna, bob := w.person("anna", ""), w.person("bob", "")
-		const rounds = 12
+		const rounds = 6
 		kinds := map[string]func(i int) (begin, end func() error, who *account, ref string){
 			"parent": func(i int) (func() error, func() error, *account, string) {
 				host := fmt.Sprintf("parent%d.com", i)
@@ -344,7 +344,7 @@ func TestT44Races(t *testing.T) {
 					}
 				})
 				wg.Go(func() {
-					time.Sleep(time.Duration(i) * 3 * time.Millisecond)
+					time.Sleep(time.Duration(i) * 5 * time.Millisecond)
 					if err := end(); err != nil {
 						t.Errorf("%s: %v", name, err)
 					}
