@@ -194,7 +194,9 @@ func TestT41Contacts(t *testing.T) {
 			"it":  func(r *testnet.TLD) { r.NoRDAP().Style(testnet.StyleSections) },
 		}
 		for tld, prepare := range styles {
-			prepare(w.registries.TLD(tld))
+			prepare(w.registries.TLD(tld)) // all, before the list of servers is fetched
+		}
+		for tld := range styles {
 			// The same attacker, with a domain of his own.
 			w.registries.Register(testnet.Registration{Domain: "mallorys." + tld, Registrant: testnet.Person{Name: "M", Email: whoisMail}})
 			mallory.proves(mallory.claim("mallorys."+tld).ID, "whois")
