@@ -128,8 +128,10 @@ func checkOrigin(scheme string, port int) (uint16, error) {
 
 // find resolves a reference: an id, a short id, or a hostname as typed.
 func (a *App) find(ctx context.Context, accountID, ref string) (*store.Domain, error) {
-	var d *store.Domain
-	err := store.ErrNotFound
+	var (
+		d   *store.Domain
+		err error
+	)
 	if zonehold.ValidID(zonehold.PrefixDomain, ref) {
 		d, err = a.store.DomainByID(ctx, accountID, ref)
 	} else if name, bad := zonehold.ParseHostname(ref); bad == nil {

@@ -356,7 +356,7 @@ func (w *evidenceWriter) registry(r *registry.Registration) *evidenceRegistry {
 		return nil
 	}
 	out := &evidenceRegistry{
-		Protocol: string(r.Source), Server: w.text(r.Server), URL: w.text(r.URL), AskedAt: jsonTime(r.AskedAt), Bytes: r.RawSize,
+		Protocol: r.Source, Server: w.text(r.Server), URL: w.text(r.URL), AskedAt: jsonTime(r.AskedAt), Bytes: r.RawSize,
 		SHA256: r.SHA256, Redacted: r.Redacted, Stale: r.Stale,
 	}
 	for _, s := range r.Statuses[:min(len(r.Statuses), 20)] {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -256,7 +257,7 @@ func TestNewClaimDoesNotWaitLong(t *testing.T) {
 		if at.Outcome != zonehold.OutcomeVerified {
 			t.Errorf("%+v", at)
 		}
-		if err := <-canceled; err != errCanceled {
+		if err := <-canceled; !errors.Is(err, errCanceled) {
 			t.Errorf("the first check ended by %v", err)
 		}
 		if first := wait(t, a, who, d.Running.ID); first.State != zonehold.AttemptCanceled {

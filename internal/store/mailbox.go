@@ -73,7 +73,7 @@ func (tx *Tx) firstMailbox(ctx context.Context, a zonehold.Account, now time.Tim
 	address, err := zonehold.ParseMailAddress(a.Email)
 	switch {
 	case err != nil:
-		return nil
+		return nil //nolint:nilerr // kept for show
 	case a.EmailConfirmed:
 		return tx.ConfirmMailbox(ctx, a.ID, address, ConfirmedByOperator, now)
 	}

@@ -305,8 +305,8 @@ func (p *whoisParser) flat(l whoisLine) {
 	}
 }
 
-// common reads what is no contact, and reports whether it was that.
-func (p *whoisParser) common(l whoisLine) bool {
+// common reads what is no contact.
+func (p *whoisParser) common(l whoisLine) {
 	r := p.reg
 	switch l.key {
 	case "registrar", "sponsoring registrar", "registrar name":
@@ -337,10 +337,7 @@ func (p *whoisParser) common(l whoisLine) bool {
 		if r.Expires.IsZero() {
 			r.Expires = parseTime(l.value)
 		}
-	default:
-		return false
 	}
-	return true
 }
 
 // inPlace reads an "e-mail:" within the domain object. It belongs to the
