@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/zonehold/zonehold/internal/app"
 )
 
 const (
@@ -125,7 +127,7 @@ func jsonType(v any) string {
 func (in *input) parseForm(body []byte) error {
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		return refuse(http.StatusBadRequest, fmt.Sprintf("The form in the body cannot be read: %s.", oneLine(err.Error(), maxPart)))
+		return refuse(http.StatusBadRequest, fmt.Sprintf("The form in the body cannot be read: %s.", app.OneLine(err.Error(), maxPart)))
 	}
 	for name, all := range values {
 		in.values[name] = all[len(all)-1]

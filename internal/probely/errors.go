@@ -52,7 +52,7 @@ func errField(field string, texts ...string) *apiError {
 const textInternal = "Unexpected error while handling your request."
 
 func errParse(why string) *apiError {
-	return refuse(http.StatusBadRequest, "JSON parse error - "+oneLine(why, maxPart))
+	return refuse(http.StatusBadRequest, "JSON parse error - "+app.OneLine(why, maxPart))
 }
 
 func errNoCredentials() *apiError {
@@ -72,13 +72,13 @@ func errNotFound() *apiError { return refuse(http.StatusNotFound, "Not found.") 
 func errPage() *apiError { return refuse(http.StatusNotFound, "Invalid page.") }
 
 func errMethod(verb, allow string) *apiError {
-	e := refuse(http.StatusMethodNotAllowed, fmt.Sprintf("Method \"%s\" not allowed.", oneLine(verb, maxEcho)))
+	e := refuse(http.StatusMethodNotAllowed, fmt.Sprintf("Method \"%s\" not allowed.", app.OneLine(verb, maxEcho)))
 	e.allow = allow
 	return e
 }
 
 func errMediaType(kind string) *apiError {
-	return refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("Unsupported media type \"%s\" in request.", oneLine(kind, maxEcho)))
+	return refuse(http.StatusUnsupportedMediaType, fmt.Sprintf("Unsupported media type \"%s\" in request.", app.OneLine(kind, maxEcho)))
 }
 
 func errTooLarge() *apiError {
@@ -138,7 +138,7 @@ func refusal(e *app.Error) string {
 	if e.Message == "" && e.Problem != nil {
 		return explain(e.Problem.Title, e.Problem.Found)
 	}
-	return oneLine(e.Message, maxText)
+	return app.OneLine(e.Message, maxText)
 }
 
 // asAPIError finds the reply for any error; false says that it is a fault of

@@ -45,7 +45,7 @@ func New(cfg Config) http.Handler {
 	}
 	return &handler{
 		service: cfg.Service, auth: cfg.Auth, connections: cfg.Connections,
-		limit: newLimiter(cfg.RequestsPerMinute), wait: verifyWait, log: cfg.Log,
+		limit: auth.NewLimiter(cfg.RequestsPerMinute), wait: verifyWait, log: cfg.Log,
 	}
 }
 
@@ -53,7 +53,7 @@ type handler struct {
 	service     app.Service
 	auth        Authenticator
 	connections func(ctx context.Context, actor zonehold.Actor) ([]*zonehold.Connection, error)
-	limit       *limiter
+	limit       *auth.Limiter
 	wait        time.Duration // see verifyWait
 	log         *slog.Logger
 }
@@ -112,7 +112,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (rep reply, err 
 		if c.actor, err = h.authenticate(r); err != nil {
 			return reply{}, err
 		}
-		if d := h.limit.wait(c.actor.TokenID, time.Now()); d > 0 {
+		if d := h.limit.Wait(c.actor.TokenID, time.Now()); d > 0 {
 			return reply{}, errThrottled(d)
 		}
 	}

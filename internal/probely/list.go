@@ -111,7 +111,7 @@ func readFilter(query url.Values) (f filter, err error) {
 		case slices.Contains(allMethods, s):
 			f.methods = append(f.methods, s)
 		default:
-			errs.add("verification_method", fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", oneLine(s, maxEcho)))
+			errs.add("verification_method", fmt.Sprintf("Select a valid choice. %s is not one of the available choices.", app.OneLine(s, maxEcho)))
 		}
 	}
 	for _, s := range query["source"] {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/app"
 )
 
 // Values of verification_method. Clients have a closed list of these and "".
@@ -76,5 +77,5 @@ func requested(value string) (zonehold.Method, string) {
 }
 
 func notAChoice(value string) string {
-	return "\"" + oneLine(value, maxEcho) + "\" is not a valid choice."
+	return "\"" + app.OneLine(value, maxEcho) + "\" is not a valid choice."
 }

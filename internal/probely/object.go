@@ -120,7 +120,7 @@ func (c *call) source(d *app.Domain) sourceBody {
 	if name == "" {
 		name = map[zonehold.Method]string{zonehold.MethodAWSRoute53: "AWS Route 53", zonehold.MethodCloudflare: "Cloudflare"}[d.Method]
 	}
-	return sourceBody{ID: app.ShortID(id), Name: oneLine(name, 255)}
+	return sourceBody{ID: app.ShortID(id), Name: app.OneLine(name, 255)}
 }
 
 func (c *call) connectionNames() map[string]string {
@@ -186,7 +186,7 @@ func lastError(d *app.Domain) string {
 		missing = fmt.Sprintf(textNoName, name)
 	}
 	query := name + ". IN " + kind
-	found := cmp.Or(sentence(p.Found), sentence(p.Title))
+	found := cmp.Or(app.Sentence(p.Found), app.Sentence(p.Title))
 	switch p.Code {
 	case "dns_record_missing", "cname_missing":
 		return missing
@@ -200,7 +200,7 @@ func lastError(d *app.Domain) string {
 	// Something else is known: where the record went instead, or what it holds.
 	switch {
 	case a.Outcome == zonehold.OutcomeAbsent, a.Outcome == zonehold.OutcomeMismatch && kind == "TXT":
-		return oneLine(sentence(missing)+" "+why, maxText)
+		return app.OneLine(app.Sentence(missing)+" "+why, maxText)
 	}
 	return why
 }

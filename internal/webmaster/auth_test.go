@@ -108,28 +108,3 @@ func TestRequestRate(t *testing.T) {
 		}
 	})
 }
-
-func TestLimiterIsBounded(t *testing.T) {
-	l := newLimiter(60)
-	now := time.Now()
-	for i := range 3 * maxBuckets {
-		l.wait(strings.Repeat("t", i%7)+string(rune(i)), now)
-	}
-	if len(l.buckets) > maxBuckets {
-		t.Errorf("%d buckets, want at most %d", len(l.buckets), maxBuckets)
-	}
-	// Buckets that have filled up again make room alone.
-	l = newLimiter(60)
-	l.wait("idle", now)
-	later := now.Add(time.Hour)
-	for range l.burst {
-		l.wait("busy", later)
-	}
-	for i := len(l.buckets); i < maxBuckets; i++ {
-		l.wait(string(rune(i)), now)
-	}
-	l.wait("new", later)
-	if l.wait("busy", later) == 0 {
-		t.Error("making room forgot a token that was at its limit")
-	}
-}

@@ -46,7 +46,7 @@ func errEntity(message string) *apiError {
 
 func errField(name, value, message string) *apiError {
 	e := refuse(http.StatusBadRequest, "FIELD_VALIDATION_ERROR", message)
-	value = oneLine(value, maxEcho)
+	value = app.OneLine(value, maxEcho)
 	e.body.FieldName, e.body.FieldValue = &name, &value
 	return e
 }
@@ -92,7 +92,7 @@ func errHostNotVerified(id string) *apiError {
 
 func errHost(code, id, message string) *apiError {
 	e := refuse(http.StatusNotFound, code, message)
-	id = oneLine(id, maxEcho)
+	id = app.OneLine(id, maxEcho)
 	e.body.HostID = &id
 	return e
 }
@@ -183,7 +183,7 @@ func (c *call) hostFailure(err error) error {
 	case app.KindNotFound:
 		return errHostNotFound(c.host.id())
 	case app.KindInvalid, app.KindRefused:
-		return errField("host_id", c.host.id(), oneLine(e.Message, maxMessage))
+		return errField("host_id", c.host.id(), app.OneLine(e.Message, maxMessage))
 	case app.KindConflict, app.KindPrecondition:
 		kind := typeMetaTag
 		if e.Attempt != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/zonehold/zonehold/internal/app"
 )
 
 func FuzzParseHostID(f *testing.F) {
@@ -40,7 +42,7 @@ func FuzzParseHost(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		h, why := parseHost(s)
 		if why != "" {
-			if line := oneLine(why, maxMessage); !utf8.ValidString(line) || strings.ContainsAny(line, "\n\r\x00") {
+			if line := app.OneLine(why, maxMessage); !utf8.ValidString(line) || strings.ContainsAny(line, "\n\r\x00") {
 				t.Fatalf("%q is refused with %q", s, line)
 			}
 			return

@@ -41,13 +41,13 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &handler{service: cfg.Service, auth: cfg.Auth, limit: newLimiter(cfg.RequestsPerMinute), log: cfg.Log}
+	return &handler{service: cfg.Service, auth: cfg.Auth, limit: auth.NewLimiter(cfg.RequestsPerMinute), log: cfg.Log}
 }
 
 type handler struct {
 	service app.Service
 	auth    Authenticator
-	limit   *limiter
+	limit   *auth.Limiter
 	log     *slog.Logger
 }
 
@@ -112,7 +112,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, token string, ac
 	if err != nil {
 		return reply{}, err
 	}
-	if d := h.limit.wait(actor.TokenID, time.Now()); d > 0 {
+	if d := h.limit.Wait(actor.TokenID, time.Now()); d > 0 {
 		return reply{}, errRequests(d)
 	}
 	if !act.scope.allows(actor) {

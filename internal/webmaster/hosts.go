@@ -49,7 +49,7 @@ func (c *call) addHost() (reply, error) {
 	}
 	h, why := parseHost(hostURL)
 	if why != "" {
-		return reply{}, errInvalidURL(oneLine(why, maxMessage))
+		return reply{}, errInvalidURL(app.OneLine(why, maxMessage))
 	}
 	c.host = h
 	d, created, err := c.service.CreateDomain(c.r.Context(), c.actor, app.CreateDomain{
@@ -76,7 +76,7 @@ func refusal(e *app.Error) string {
 	if e.Message == "" && e.Problem != nil {
 		return explain(e.Problem.Title, e.Problem.Found, e.Problem.Fixes)
 	}
-	return oneLine(e.Message, maxMessage)
+	return app.OneLine(e.Message, maxMessage)
 }
 
 // find looks up the host of the path.

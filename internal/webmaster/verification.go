@@ -85,7 +85,7 @@ func (c *call) verifyBy(kind string) (reply, error) {
 func (c *call) inapplicable(kind, reason string, d *app.Domain) string {
 	message := "This site cannot be verified by " + kind + "."
 	if reason != "" {
-		message += " " + sentence(reason)
+		message += " " + app.Sentence(reason)
 	}
 	if others := c.version.applicable(d.Challenges); len(others) > 0 {
 		message += " Use " + oneOf(others) + "."
@@ -194,13 +194,13 @@ func failMessage(a *app.Attempt) string {
 // explain says in one line what is wrong, what was found and what to change
 // (rule 12). The whole diagnosis is in the native API.
 func explain(title, found string, fixes []string) string {
-	parts := []string{sentence(title)}
+	parts := []string{app.Sentence(title)}
 	if found != "" {
-		parts = append(parts, sentence(found))
+		parts = append(parts, app.Sentence(found))
 	}
 	if len(fixes) > 0 {
 		// As it is: it may end in a value to be copied.
-		parts = append(parts, oneLine(fixes[0], maxPart))
+		parts = append(parts, app.OneLine(fixes[0], maxPart))
 	}
-	return oneLine(strings.Join(parts, " "), maxMessage)
+	return app.OneLine(strings.Join(parts, " "), maxMessage)
 }

@@ -383,7 +383,7 @@ func TestEveryCause(t *testing.T) {
 		if !strings.HasPrefix(line, p.Title) || strings.ContainsAny(line, "\r\n{}") || len(line) < len(p.Title)+10 || len([]rune(line)) > maxMessage+1 {
 			t.Errorf("%s: %q", e.Code, line)
 		}
-		if len(p.Fixes) > 0 && !strings.HasSuffix(line, oneLine(p.Fixes[0], maxPart)) {
+		if len(p.Fixes) > 0 && !strings.HasSuffix(line, app.OneLine(p.Fixes[0], maxPart)) {
 			t.Errorf("%s: %q does not end with the first fix", e.Code, line)
 		}
 	}

@@ -1,4 +1,4 @@
-package webmaster
+package app
 
 import (
 	"strings"
@@ -25,16 +25,16 @@ func TestOneLine(t *testing.T) {
 		{"\ue000\U000e0041x", 10, "\ufffd\ufffdx"},
 		{strings.Repeat("é", 1000), 3, "ééé…"},
 	} {
-		if got := oneLine(tt.in, tt.limit); got != tt.want {
-			t.Errorf("oneLine(%.40q, %d) = %q, want %q", tt.in, tt.limit, got, tt.want)
+		if got := OneLine(tt.in, tt.limit); got != tt.want {
+			t.Errorf("OneLine(%.40q, %d) = %q, want %q", tt.in, tt.limit, got, tt.want)
 		}
 	}
 }
 
 func TestSentence(t *testing.T) {
 	for in, want := range map[string]string{"": "", "A": "A.", "A.": "A.", "A!": "A!", "A:": "A:", "ы": "ы.", "a\n": "a."} {
-		if got := sentence(in); got != want {
-			t.Errorf("sentence(%q) = %q, want %q", in, got, want)
+		if got := Sentence(in); got != want {
+			t.Errorf("Sentence(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package probely
+package auth
 
 import (
 	"sync"
@@ -10,8 +10,8 @@ import (
 // maxBuckets bounds the tokens remembered; above it, idle ones are dropped.
 const maxBuckets = 4096
 
-// limiter holds requests per token to a rate.
-type limiter struct {
+// Limiter holds requests per token to a rate. A nil one allows everything.
+type Limiter struct {
 	rate  rate.Limit
 	burst int
 
@@ -19,22 +19,22 @@ type limiter struct {
 	buckets map[string]*rate.Limiter
 }
 
-// newLimiter allows perMinute requests a minute to each token, a tenth of
+// NewLimiter allows perMinute requests a minute to each token, a tenth of
 // them at once. It returns nil, which allows everything, for 0 and less.
-func newLimiter(perMinute int) *limiter {
+func NewLimiter(perMinute int) *Limiter {
 	if perMinute <= 0 {
 		return nil
 	}
-	return &limiter{
+	return &Limiter{
 		rate:    rate.Limit(float64(perMinute) / 60),
 		burst:   max(1, perMinute/10),
 		buckets: make(map[string]*rate.Limiter),
 	}
 }
 
-// wait returns 0 when a request of the token may go on, else how long the
+// Wait returns 0 when a request of the token may go on, else how long the
 // client should wait.
-func (l *limiter) wait(token string, now time.Time) time.Duration {
+func (l *Limiter) Wait(token string, now time.Time) time.Duration {
 	if l == nil {
 		return 0
 	}
@@ -58,7 +58,7 @@ func (l *limiter) wait(token string, now time.Time) time.Duration {
 
 // dropIdle forgets full buckets, which a new one replaces without loss. When
 // there are none, all are forgotten: memory before fairness.
-func (l *limiter) dropIdle(now time.Time) {
+func (l *Limiter) dropIdle(now time.Time) {
 	for token, b := range l.buckets {
 		if b.TokensAt(now) >= float64(l.burst) {
 			delete(l.buckets, token)
