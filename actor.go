@@ -42,13 +42,18 @@ type Account struct {
 	Name           string // unique
 	Email          string
 	EmailConfirmed bool
+	Recheck        RecheckPolicy
 }
 
 // Actor is who makes a call.
 type Actor struct {
 	Account Account
-	TokenID string
+	TokenID string // "": the command line on the server's own data
 	Scopes  []Scope
+
+	// For the audit log: the request that carries the call, and from where.
+	RequestID string
+	Address   string
 }
 
 // Allows reports whether the actor holds the scope, or admin; admin does not

@@ -32,6 +32,7 @@ const (
 	ChangeMissing    Change = "missing"     // authoritatively absent, or there but wrong
 	ChangeGraceEnded Change = "grace_ended" // at risk for longer than the grace time
 	ChangeRevoked    Change = "revoked"     // taken back by the account or the operator
+	ChangeOwner      Change = "owner"       // the registration seems to have another owner
 )
 
 // Change returns what an outcome does to a domain. Inconclusive and refused
@@ -55,6 +56,7 @@ var transitions = map[DomainState]map[Change]DomainState{
 	},
 	StateVerified: {
 		ChangeMissing: StateAtRisk, // also when the check was asked for by a person; rights stand until the grace ends
+		ChangeOwner:   StateAtRisk, // with new tokens: only a fresh proof leads back (threat T43)
 		ChangeRevoked: StateLapsed,
 	},
 	StateAtRisk: {
@@ -119,9 +121,62 @@ type Domain struct {
 	NextCheckAt time.Time // zero: none planned
 	GraceEndsAt time.Time
 
+	// SeenAt is when the proof was last seen, MissingSince since when no
+	// conclusive look has seen it (zero: the last one did), Misses how many
+	// such looks there were in a row.
+	SeenAt       time.Time
+	MissingSince time.Time
+	Misses       int
+	// Spares are further proofs that were seen and that step in when the one
+	// above is missing.
+	Spares []Proof
+	// FrozenAt is since when the domain waits for a proof with new tokens, as
+	// FreezeReason says; zero: it does not.
+	FrozenAt     time.Time
+	FreezeReason FreezeReason
+	// Tries counts the checks of a claim that is not proved which nobody asked
+	// for; they end at TriesEndAt (zero: there are none).
+	Tries      int
+	TriesEndAt time.Time
+
 	LastAttemptID    string
 	DiscoveryEnabled bool
 	Tags             []string
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 }
+
+// Proof is one proof of a domain beside the one that its fields describe.
+type Proof struct {
+	Method       Method    `json:"method"`
+	Assurance    Assurance `json:"assurance"`
+	Covers       Covers    `json:"covers"`
+	ProvedAt     time.Time `json:"proved_at"`
+	SeenAt       time.Time `json:"seen_at"`
+	MissingSince time.Time `json:"missing_since,omitzero"` // zero: seen at the last conclusive look
+	AttemptID    string    `json:"attempt_id"`             // the last one that saw it
+}
+
+// FreezeReason says why a domain waits for a fresh proof.
+type FreezeReason string
+
+const (
+	FreezeRegistered FreezeReason = "registered_anew" // the creation date has moved forward
+	FreezeMoved      FreezeReason = "owner_changed"   // several signs of another owner at once
+)
+
+// RecheckPolicy is what an account's proofs are held to after success.
+type RecheckPolicy string
+
+const (
+	// RecheckKeep: the proof has to stay in place; where it goes, the domain is
+	// at risk and then lapses.
+	RecheckKeep RecheckPolicy = "keep"
+	// RecheckOnce: the proof may be removed after success. It is still looked
+	// at, so that everybody can see when it was there last, and a change of
+	// owner still asks for a fresh one.
+	RecheckOnce RecheckPolicy = "once"
+)
+
+// Valid reports whether p is a known policy.
+func (p RecheckPolicy) Valid() bool { return p == RecheckKeep || p == RecheckOnce }

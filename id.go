@@ -18,6 +18,12 @@ const (
 	PrefixPolicy     = "pol"
 	PrefixDelegation = "del"
 	PrefixConnection = "con"
+
+	PrefixWebhook  = "whk"
+	PrefixDelivery = "dlv"
+	PrefixContest  = "cnt"
+	PrefixTransfer = "trf"
+	PrefixKey      = "key"
 )
 
 const idAlphabet = "0123456789abcdefghijklmnopqrstuv"

@@ -87,6 +87,14 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 		RecheckInterval:     cfg.RecheckInterval,
 		RecheckGrace:        cfg.RecheckGrace,
 		Exclusive:           cfg.Exclusive,
+		ContestWait:         cfg.ContestWait,
+		OwnerWatch:          cfg.OwnerWatch,
+		EvidenceKept:        cfg.EvidenceKept,
+		AttemptsKept:        cfg.AttemptsKept,
+		Breaker:             app.BreakerConfig{Flips: cfg.BreakerFlips, Percent: cfg.BreakerPercent, Hold: cfg.BreakerHold},
+		Canaries:            cfg.Canaries,
+		OperatorAccount:     cfg.OperatorAccount,
+		PublicURL:           cfg.PublicURL,
 	})
 	if err != nil {
 		return nil, err

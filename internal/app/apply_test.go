@@ -45,7 +45,7 @@ func TestRecheckByMethod(t *testing.T) {
 				}
 				switch d.State {
 				case lapsed:
-					if d.ProofSource != "" || !d.NextCheckAt.Equal(now) || !d.GraceEndsAt.IsZero() || events[len(events)-1].Type != EventDomainLapsed {
+					if d.ProofSource != "" || !d.NextCheckAt.Equal(now) || !d.GraceEndsAt.IsZero() || events[len(events)-1].Type != zonehold.EventDomainLapsed {
 						t.Errorf("%s, %s: %+v, %v", method, outcome, d, events)
 					}
 				case atRisk:

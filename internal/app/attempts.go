@@ -216,7 +216,7 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			return err
 		}
 		var (
-			now       = time.Now().UTC().Truncate(time.Microsecond)
+			now       = a.now()
 			budget    = budgets{app: a, tx: tx, now: now}
 			begun     []*store.Attempt
 			work      []jobs.Job

@@ -46,6 +46,17 @@ type Config struct {
 	RecheckInterval     time.Duration // between scheduled checks of a verified domain; 0: 168 h
 	RecheckGrace        time.Duration // from at_risk to lapsed; 0: 168 h
 	Exclusive           bool          // one verified account per name
+	ContestWait         time.Duration // with Exclusive: from the notice to the end of a contest; 0: 72 h
+	OwnerWatch          bool          // look for signs of another owner
+	EvidenceKept        time.Duration // evidence of checks that changed something; 0: 17520 h
+	AttemptsKept        time.Duration // checks that changed nothing; 0: 2160 h
+
+	Breaker  BreakerConfig
+	Canaries []string // "name" or "name=text of its TXT record"
+	// OperatorAccount is the name of the account that gets the events of the
+	// service itself; "": nobody.
+	OperatorAccount string
+	PublicURL       string // base URL of this service; "": not known
 
 	Mail      Mailer                       // nil: mail is off
 	Providers map[zonehold.Method]Provider // of connected accounts: aws_route53, cloudflare
@@ -53,6 +64,9 @@ type Config struct {
 	Log      *slog.Logger // nil: none
 	Observer Observer     // nil: none
 	NodeName string       // shown to operators; "": the host name
+	// Clock tells the time that domains live by; nil: time.Now. What keeps
+	// processes alive (heartbeats, time limits) has the machine's own.
+	Clock func() time.Time
 }
 
 // Timing of the cluster. Variables of the App so that tests can shorten them.
@@ -122,6 +136,12 @@ func newApp(cfg Config, t timing) (*App, error) {
 	cfg.DomainLimit = cmp.Or(cfg.DomainLimit, 1703)
 	cfg.RecheckInterval = cmp.Or(cfg.RecheckInterval, 168*time.Hour)
 	cfg.RecheckGrace = cmp.Or(cfg.RecheckGrace, 168*time.Hour)
+	cfg.ContestWait = cmp.Or(cfg.ContestWait, 72*time.Hour)
+	cfg.EvidenceKept = cmp.Or(cfg.EvidenceKept, 17520*time.Hour)
+	cfg.AttemptsKept = cmp.Or(cfg.AttemptsKept, 2160*time.Hour)
+	cfg.Breaker.Flips = cmp.Or(cfg.Breaker.Flips, 10)
+	cfg.Breaker.Percent = cmp.Or(cfg.Breaker.Percent, 20)
+	cfg.Breaker.Hold = cmp.Or(cfg.Breaker.Hold, time.Hour)
 	if cfg.Check == nil {
 		cfg.Check = diagnosed
 	}
@@ -134,6 +154,9 @@ func newApp(cfg Config, t timing) (*App, error) {
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = nobody{}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	if cfg.NodeName == "" {
 		cfg.NodeName, _ = os.Hostname() // only for show
@@ -167,6 +190,9 @@ func diagnosed(ctx context.Context, kit *verify.Kit, method zonehold.Method, c v
 	return diagnose.Run(ctx, kit, m, c)
 }
 
+// now is the time as the database keeps it.
+func (a *App) now() time.Time { return a.cfg.Clock().UTC().Truncate(time.Microsecond) }
+
 // DomainLimit is how many domains an account may have.
 func (a *App) DomainLimit() int { return a.cfg.DomainLimit }
 
@@ -181,3 +207,12 @@ type nobody struct{}
 func (nobody) AttemptStarted(time.Duration)                  {}
 func (nobody) AttemptFinished(string, string, time.Duration) {}
 func (nobody) QueueDepth(int, int)                           {}
+func (nobody) StateChanged(string, string)                   {}
+func (nobody) Swept(int, time.Duration, time.Duration)       {}
+func (nobody) ChoreFailed(string)                            {}
+func (nobody) BreakerTripped(string)                         {}
+func (nobody) BreakersOpen(int, int)                         {}
+func (nobody) CanaryAsked(string, bool)                      {}
+func (nobody) ClockJumped(time.Duration)                     {}
+func (nobody) PerspectiveAsked(string, string, time.Duration) {
+}

@@ -124,7 +124,7 @@ func (a *App) Connect(ctx context.Context, actor zonehold.Actor, in NewConnectio
 	if err != nil {
 		return nil, providerRefusal(ctx, in.Provider, err, in.Credentials)
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := a.now()
 	c := &store.Connection{Connection: zonehold.Connection{
 		ID: zonehold.NewID(zonehold.PrefixConnection), AccountID: account, Provider: in.Provider,
 		Hint: problem.Clean(hint, 8), TestedAt: now, CreatedAt: now,
@@ -293,7 +293,7 @@ func (a *App) TestConnection(ctx context.Context, actor zonehold.Actor, id strin
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("testing a connection: %w", ctx.Err())
 	}
-	c.TestedAt = time.Now().UTC().Truncate(time.Microsecond)
+	c.TestedAt = a.now()
 	if err := a.store.SetConnectionTest(ctx, account, id, c.TestedAt, c.TestError); err != nil {
 		return nil, a.ours(ctx, "connection", err)
 	}

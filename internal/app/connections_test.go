@@ -155,7 +155,7 @@ func TestConnectProvesAndDisconnectEnds(t *testing.T) {
 				t.Errorf("event %s holds the token", e.Type)
 			}
 		}
-		if seen[EventConnectionCreated] != 1 || seen[EventConnectionRemoved] != 1 || seen[EventDomainLapsed] != 1 {
+		if seen[EventConnectionCreated] != 1 || seen[EventConnectionRemoved] != 1 || seen[zonehold.EventDomainLapsed] != 1 {
 			t.Errorf("events %v", seen)
 		}
 	})

@@ -28,7 +28,7 @@ func (a *App) Delegate(ctx context.Context, actor zonehold.Actor, in NewDelegati
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := a.now()
 	reason, err := checkReason("reason", in.Reason, false)
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (a *App) receiver(ctx context.Context, ref string) (zonehold.Account, error
 	if err != nil {
 		return zonehold.Account{}, none
 	}
-	found, err := a.store.AccountsWithMailbox(ctx, address, time.Now().Add(-mailboxLife))
+	found, err := a.store.AccountsWithMailbox(ctx, address, a.now().Add(-mailboxLife))
 	switch {
 	case err != nil:
 		return zonehold.Account{}, a.ours(ctx, "account", err)
@@ -188,7 +188,7 @@ func (a *App) Delegations(ctx context.Context, actor zonehold.Actor, q Delegatio
 			}
 		}
 	}
-	now := time.Now()
+	now := a.now()
 	if !q.All {
 		f.InForce = now
 	}
@@ -218,7 +218,7 @@ func (a *App) delegation(ctx context.Context, accountID, id string) (*Delegation
 	if err != nil {
 		return nil, a.ours(ctx, "delegation", err)
 	}
-	return delegationView(del, accountID, time.Now()), nil
+	return delegationView(del, accountID, a.now()), nil
 }
 
 func delegationView(del *store.Delegation, accountID string, now time.Time) *Delegation {
@@ -247,7 +247,7 @@ func (a *App) RevokeDelegation(ctx context.Context, actor zonehold.Actor, id, re
 	if !del.Given {
 		who = "This account gave it up"
 	}
-	detail := fmt.Sprintf("%s on %s.", who, moment(time.Now()))
+	detail := fmt.Sprintf("%s on %s.", who, moment(a.now()))
 	if reason != "" {
 		detail += " Reason given: " + reason
 	}

@@ -173,7 +173,7 @@ func TestDelegationRules(t *testing.T) {
 		for _, e := range eventTypes(t, a, beta) {
 			kinds[e]++
 		}
-		if kinds[EventDelegationCreated] != 4 || kinds[EventDelegationEnded] != 2 || kinds[EventDomainLapsed] != 2 {
+		if kinds[EventDelegationCreated] != 4 || kinds[EventDelegationEnded] != 2 || kinds[zonehold.EventDomainLapsed] != 2 {
 			t.Errorf("events of the receiver %v", kinds)
 		}
 	})

@@ -52,7 +52,7 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 	if err != nil {
 		return nil, false, fmt.Errorf("making tokens: %w", err)
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := a.now()
 	d := &store.Domain{Domain: zonehold.Domain{
 		ID: zonehold.NewID(zonehold.PrefixDomain), AccountID: actor.Account.ID, Hostname: name, Scheme: in.Scheme, Port: port,
 		Profile: profile, Tokens: tokens, Generation: 1, Version: 1, State: zonehold.StatePending, StateSince: now,
@@ -329,7 +329,7 @@ func (a *App) change(ctx context.Context, actor zonehold.Actor, ref string, vers
 			return &Error{Kind: KindPrecondition, Message: "The domain has changed meanwhile. Read it again."}
 		}
 		generation, proved := d.Generation, d.State.Verified()
-		now := time.Now().UTC().Truncate(time.Microsecond)
+		now := a.now()
 		events, changed, err := fn(tx, d, now)
 		if err != nil || !changed {
 			return err

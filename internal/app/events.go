@@ -9,14 +9,6 @@ import (
 	"github.com/zonehold/zonehold/internal/store"
 )
 
-// Events of the grace time (ux section 5.13), beside those of the root
-// package.
-const (
-	EventDomainAtRisk    zonehold.EventType = "domain.at_risk"
-	EventDomainRecovered zonehold.EventType = "domain.recovered"
-	EventDomainLapsed    zonehold.EventType = "domain.lapsed"
-)
-
 func newEvent(t zonehold.EventType, accountID, domainID string, now time.Time, data map[string]any) *zonehold.Event {
 	text, err := json.Marshal(data)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
 	"github.com/zonehold/zonehold/internal/store"
-	"github.com/zonehold/zonehold/problem"
 	"github.com/zonehold/zonehold/verify"
 )
 
@@ -28,6 +27,7 @@ type finish struct {
 
 	// Set by commitFinishes.
 	applied bool // false: dropped, as the run or the claim is not current
+	held    bool // by a breaker: the verdict is kept, the state stays
 	raced   bool // what the proof rests on went while it was checked
 	method  zonehold.Method
 	outcome zonehold.Outcome
@@ -68,9 +68,12 @@ func (a *App) finishHolding(ctx context.Context, tx *store.Tx, finishes []*finis
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := a.now()
 	ends, err := a.ends(ctx, tx, domains, finishes, rivals, now)
 	if err != nil {
+		return err
+	}
+	if err := a.holdBack(ctx, tx, domains, finishes, ends, now); err != nil {
 		return err
 	}
 	ended, err := tx.Finish(ctx, ends)
@@ -78,12 +81,11 @@ func (a *App) finishHolding(ctx context.Context, tx *store.Tx, finishes []*finis
 		return err
 	}
 	var (
-		changed  = map[string]*store.Domain{}
-		events   []*zonehold.Event
-		evidence = map[string]store.Packed{}
-		jobs     []int64
-		lost     []*store.Domain
-		looks    []store.Look
+		changed = map[string]*store.Domain{}
+		events  []*zonehold.Event
+		jobs    []int64
+		lost    []*store.Domain
+		looks   []store.Look
 	)
 	for i, f := range finishes {
 		if !ended[f.attempt.ID] {
@@ -102,7 +104,6 @@ func (a *App) finishHolding(ctx context.Context, tx *store.Tx, finishes []*finis
 		f.events = len(own)
 		events = append(events, own...)
 		changed[d.ID] = d
-		evidence[f.attempt.ID] = f.evidence
 		if before.State.Verified() && !d.State.Verified() {
 			lost = append(lost, d)
 		}
@@ -127,13 +128,13 @@ func (a *App) finishHolding(ctx context.Context, tx *store.Tx, finishes []*finis
 	if err := tx.UpdateVerdicts(ctx, slices.Collect(maps.Values(changed))); err != nil {
 		return err
 	}
-	if err := tx.InsertEvidence(ctx, evidence); err != nil {
-		return err
-	}
 	if err := a.jobs.Delete(ctx, tx, jobs); err != nil {
 		return err
 	}
 	if err := a.look(ctx, tx, looks...); err != nil {
+		return err
+	}
+	if err := a.keepEvidence(ctx, tx, finishes, now); err != nil {
 		return err
 	}
 	return tx.AppendEvents(ctx, events)
@@ -171,7 +172,7 @@ func (a *App) ends(ctx context.Context, tx *store.Tx, domains map[string]*store.
 	out := make([]store.Finish, len(finishes))
 	for i, f := range finishes {
 		d := domains[f.attempt.DomainID]
-		f.applied, f.events = false, 0
+		f.applied, f.held, f.events = false, false, 0
 		f.method, f.outcome = f.report.Method, f.report.Outcome
 		out[i] = store.Finish{Ref: f.attempt.Ref(), State: zonehold.AttemptCanceled, Method: f.attempt.Requested, FinishedAt: now}
 		if !f.current(d) {
@@ -201,39 +202,6 @@ func (f *finish) end(d *store.Domain, now time.Time) store.Finish {
 		e.Outcome, e.Problem, f.outcome = zonehold.OutcomeRefused, gone(d, r.Method), zonehold.OutcomeRefused
 	}
 	return e
-}
-
-// contest refuses a fresh proof of a name that another account has proved, and
-// notes a good one: of two in one transaction the first counts. What its owner
-// gave is none.
-func (f *finish) contest(e *store.Finish, d *store.Domain, rivals map[zonehold.Hostname]string) {
-	if f.report.Method == zonehold.MethodDelegated {
-		return
-	}
-	if owner := rivals[d.Hostname]; owner != "" && owner != d.AccountID && !d.State.Verified() {
-		p := problem.New("claimed_by_other_account", problem.Facts{problem.FactDomain: string(d.Hostname)})
-		e.Outcome, e.Problem, f.outcome = zonehold.OutcomeRefused, &p, zonehold.OutcomeRefused
-		return
-	}
-	rivals[d.Hostname] = d.AccountID
-}
-
-// rivals finds, for fresh proofs, which account has the name now, where the
-// policy is one verified account per name; nil where it is not.
-func (a *App) rivals(ctx context.Context, tx *store.Tx, finishes []*finish) (map[zonehold.Hostname]string, error) {
-	if !a.cfg.Exclusive {
-		return nil, nil
-	}
-	var ids []string
-	for _, f := range finishes {
-		if f.hasReport && f.report.Outcome == zonehold.OutcomeVerified {
-			ids = append(ids, f.attempt.DomainID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	return tx.VerifiedBy(ctx, ids)
 }
 
 // apply changes a domain by a verdict about it, and returns the events.
@@ -376,16 +344,16 @@ func finishEvents(d *store.Domain, f *finish, e store.Finish, before zonehold.Do
 	switch {
 	case before == d.State:
 	case d.State == zonehold.StateVerified && before == zonehold.StateAtRisk:
-		add(EventDomainRecovered)
+		add(zonehold.EventDomainRecovered)
 	case d.State == zonehold.StateVerified:
 		add(zonehold.EventDomainVerified)
 	case d.State == zonehold.StateAtRisk:
-		add(EventDomainAtRisk)
+		add(zonehold.EventDomainAtRisk)
 	case d.State == zonehold.StateLapsed:
 		if source != "" {
 			data["source"] = source
 		}
-		add(EventDomainLapsed)
+		add(zonehold.EventDomainLapsed)
 	}
 	if automatic(f.attempt) {
 		return events

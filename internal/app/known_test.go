@@ -148,7 +148,7 @@ func lapsedBy(t testing.TB, a *App, who zonehold.Actor, id string) (source, code
 		}
 		for _, e := range events {
 			after = e.ID
-			if e.Type == EventDomainLapsed && e.DomainID == id {
+			if e.Type == zonehold.EventDomainLapsed && e.DomainID == id {
 				var data struct{ Source, Problem string }
 				if err := json.Unmarshal(e.Data, &data); err != nil {
 					t.Fatal(err)

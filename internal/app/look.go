@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/internal/store"
@@ -34,7 +33,7 @@ func (a *App) look(ctx context.Context, tx *store.Tx, looks ...store.Look) error
 		return nil
 	}
 	for _, l := range looks {
-		more, err := tx.MarkDue(ctx, l, time.Now(), lookBatch)
+		more, err := tx.MarkDue(ctx, l, a.now(), lookBatch)
 		if err == nil && more != nil {
 			err = tx.InsertLook(ctx, *more)
 		}
@@ -78,7 +77,7 @@ func (a *App) finishLooks(ctx context.Context) (more bool, err error) {
 				done = true
 				return err
 			}
-			more, err := tx.MarkDue(ctx, *l, time.Now(), lookBatch)
+			more, err := tx.MarkDue(ctx, *l, a.now(), lookBatch)
 			if err != nil || more == nil {
 				return err
 			}

@@ -50,7 +50,7 @@ func (a *App) addresses(ctx context.Context, accountID string) ([]verify.Address
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now := a.now()
 	var out []verify.Address
 	for _, m := range found {
 		if mailbox, ok := mailboxNow(m.Mailbox, now); ok {
@@ -131,7 +131,7 @@ func (a *App) AddMailbox(ctx context.Context, actor zonehold.Actor, typed string
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
 		// The address before the account, as by those who confirm or remove it:
 		// storing one that they change waits for them.
-		now := time.Now().UTC().Truncate(time.Microsecond)
+		now := a.now()
 		if err := tx.AddMailbox(ctx, account.ID, address, now); err != nil || known {
 			return err
 		}

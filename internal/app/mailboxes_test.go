@@ -78,12 +78,12 @@ func TestMailboxFromCodeToProof(t *testing.T) {
 			if strings.Contains(string(e.Data), code) {
 				t.Errorf("event %s holds the code", e.Type)
 			}
-			if strings.HasPrefix(string(e.Type), "mailbox.") || e.Type == EventDomainLapsed {
+			if strings.HasPrefix(string(e.Type), "mailbox.") || e.Type == zonehold.EventDomainLapsed {
 				seen = append(seen, e.Type)
 			}
 		}
 		slices.Sort(seen)
-		if want := []zonehold.EventType{EventDomainLapsed, EventMailboxAdded, EventMailboxConfirmed, EventMailboxRemoved}; !slices.Equal(seen, want) {
+		if want := []zonehold.EventType{zonehold.EventDomainLapsed, EventMailboxAdded, EventMailboxConfirmed, EventMailboxRemoved}; !slices.Equal(seen, want) {
 			t.Errorf("events %v, want %v", seen, want)
 		}
 	})

@@ -87,7 +87,7 @@ func (a *App) mail(ctx context.Context, m codeMail) (*store.MailCode, error) {
 	}
 	code := newCode()
 	hashed, _ := readCode(code)
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := a.now()
 	c := &store.MailCode{
 		ID: zonehold.NewID(prefixMailCode), AccountID: m.account.ID, Address: m.address, CreatedAt: now,
 		ExpiresAt: now.Add(mailCodeLife),
@@ -116,7 +116,7 @@ func (a *App) mail(ctx context.Context, m codeMail) (*store.MailCode, error) {
 	if err := a.cfg.Mail.Send(send, string(m.address), subject, text); err != nil {
 		return nil, a.undelivered(ctx, m, err)
 	}
-	c.SentAt = time.Now().UTC().Truncate(time.Microsecond)
+	c.SentAt = a.now()
 	c.ExpiresAt = c.SentAt.Add(mailCodeLife)
 	if err := a.store.SentMailCode(context.WithoutCancel(ctx), c.ID, c.SentAt, c.ExpiresAt); err != nil {
 		return nil, a.ours(ctx, "code", err)
@@ -206,7 +206,7 @@ func (a *App) takeCode(ctx context.Context, tx *store.Tx, accountID string, d *s
 	if err != nil {
 		return nil, nil, err
 	}
-	now := time.Now()
+	now := a.now()
 	switch {
 	case !c.UsedAt.IsZero():
 		return nil, deadCode(d, c.Address, "It was used already."), nil
@@ -255,7 +255,7 @@ func codeRefusal(code problem.Code, message string, d *store.Domain, address zon
 // codes are the codes that were brought back for these very claims, by domain
 // id, as checks use them; old ones too, for the reason.
 func (a *App) codes(ctx context.Context, domains []*store.Domain) (map[string][]verify.ConfirmedCode, error) {
-	used, err := a.store.UsedMailCodes(ctx, domains, time.Now().Add(-mailCodeKept))
+	used, err := a.store.UsedMailCodes(ctx, domains, a.now().Add(-mailCodeKept))
 	out := make(map[string][]verify.ConfirmedCode, len(used))
 	for id, codes := range used {
 		for _, c := range codes[:min(len(codes), maxStanding)] {

@@ -181,7 +181,7 @@ func (a *App) reap(ctx context.Context) {
 		}
 		if time.Since(tidy) > time.Hour {
 			tidy = time.Now()
-			if err := a.tidy(ctx, tidy); err != nil && ctx.Err() == nil {
+			if err := a.tidy(ctx, a.now()); err != nil && ctx.Err() == nil {
 				a.log.Warn("tidying failed", "err", err)
 			}
 		}
@@ -236,7 +236,7 @@ func (a *App) fetchLate(ctx context.Context) error {
 	if n == 0 {
 		return nil
 	}
-	ids, err := a.store.LateAttempts(ctx, time.Now().Add(-a.timing.late), min(n, 200))
+	ids, err := a.store.LateAttempts(ctx, a.now().Add(-a.timing.late), min(n, 200))
 	if err != nil {
 		return err
 	}
@@ -276,8 +276,9 @@ func (a *App) sweep(ctx context.Context) error {
 	if more {
 		defer a.sweepSoon()
 	}
+	a.doChores(ctx)
 	for ctx.Err() == nil {
-		due, err := a.store.DueDomains(ctx, time.Now(), 500)
+		due, err := a.store.DueDomains(ctx, a.now(), 500)
 		if err != nil || len(due) == 0 {
 			return err
 		}

@@ -67,7 +67,7 @@ func (a *App) AddPolicy(ctx context.Context, actor zonehold.Actor, in NewPolicy)
 	if in.Method == zonehold.MethodBackOffice && !pattern.Single() {
 		return nil, invalid("pattern", "An approval by hand is for one name, not for all below one.")
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := a.now()
 	p := &zonehold.Policy{ID: zonehold.NewID(zonehold.PrefixPolicy), Method: in.Method, Pattern: pattern, CreatedAt: now}
 	if p.Actor, err = checkReason("by", in.By, true); err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (a *App) Policies(ctx context.Context, actor zonehold.Actor, q PolicyQuery)
 		f.Name = name
 	}
 	if !q.All {
-		f.InForce = time.Now()
+		f.InForce = a.now()
 	}
 	limit, after, err := pageOf(q.Limit, q.Cursor, policiesOrder)
 	if err != nil {
@@ -211,7 +211,7 @@ func (a *App) RevokePolicy(ctx context.Context, actor zonehold.Actor, id, by, re
 	if !zonehold.ValidID(zonehold.PrefixPolicy, id) {
 		return nil, 0, &Error{Kind: KindNotFound, Message: "There is no such policy."}
 	}
-	detail := fmt.Sprintf("%s revoked it on %s.", by, moment(time.Now()))
+	detail := fmt.Sprintf("%s revoked it on %s.", by, moment(a.now()))
 	if reason != "" {
 		detail += " Reason given: " + reason
 	}

@@ -98,7 +98,7 @@ func (a *App) withdraw(ctx context.Context, w withdrawal) (int, error) {
 	)
 	err := a.holding(ctx, nil, func(tx *store.Tx, held map[string]*store.Domain) error {
 		keys = nil
-		now := time.Now().UTC().Truncate(time.Microsecond)
+		now := a.now()
 		// Before the end takes locks of its own: domains are locked first.
 		resting, err := tx.RestingOn(ctx, []store.Source{w.loss.source})
 		if err != nil {
@@ -215,7 +215,7 @@ func lapse(d *store.Domain, l loss, now time.Time) *zonehold.Event {
 	d.ProofSource, d.GraceEndsAt, d.NextCheckAt = "", time.Time{}, now
 	data := domainData(d)
 	data["problem"], data["source"] = string(l.code), l.source.ID
-	return newEvent(EventDomainLapsed, d.AccountID, d.ID, now, data)
+	return newEvent(zonehold.EventDomainLapsed, d.AccountID, d.ID, now, data)
 }
 
 // lossOf is what is lost with the proofs of these domains: the cover of the

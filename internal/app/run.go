@@ -180,7 +180,7 @@ func (a *App) commitClaims(ctx context.Context, claims []*claim) error {
 		for i, c := range claims {
 			ids[i], c.attempt = c.id, nil
 		}
-		got, err := tx.Claim(ctx, ids, a.node, time.Now())
+		got, err := tx.Claim(ctx, ids, a.node, a.now())
 		if err != nil {
 			return err
 		}
@@ -307,7 +307,7 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 	secrets := basicSecrets(claim.BasicUser, claim.BasicPassword)
 	select {
 	case report := <-done:
-		return report, secrets
+		return a.corroborate(ctx, at, d, claim, report), secrets
 	case <-ctx.Done():
 	}
 	// Methods end with their context; one that does not must not hold the
@@ -380,9 +380,9 @@ func (a *App) finish(f *finish) {
 	}
 	a.wake.ring(keys...)
 	if f.applied {
-		a.cfg.Observer.AttemptFinished(string(f.method), string(f.outcome), time.Since(f.attempt.StartedAt))
+		a.cfg.Observer.AttemptFinished(string(f.method), string(f.outcome), a.now().Sub(f.attempt.StartedAt))
 	} else {
-		a.cfg.Observer.AttemptFinished(string(f.attempt.Requested), "", time.Since(f.attempt.StartedAt))
+		a.cfg.Observer.AttemptFinished(string(f.attempt.Requested), "", a.now().Sub(f.attempt.StartedAt))
 	}
 }
 
@@ -398,7 +398,7 @@ func (a *App) giveBack(at *store.Attempt) {
 // requeue makes runs available again, those that still are as given.
 func (a *App) requeue(ctx context.Context, refs []store.Ref) error {
 	return a.store.InTx(ctx, func(tx *store.Tx) error {
-		now := time.Now()
+		now := a.now()
 		ids, err := tx.Requeue(ctx, refs, now)
 		if err != nil {
 			return err

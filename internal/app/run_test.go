@@ -350,7 +350,7 @@ func TestGraceAndScheduledChecks(t *testing.T) {
 		for _, e := range eventTypes(t, a, who) {
 			count[e]++
 		}
-		if count[EventDomainAtRisk] != 2 || count[EventDomainRecovered] != 1 || count[EventDomainLapsed] != 1 || count[zonehold.EventDomainVerified] != 2 {
+		if count[zonehold.EventDomainAtRisk] != 2 || count[zonehold.EventDomainRecovered] != 1 || count[zonehold.EventDomainLapsed] != 1 || count[zonehold.EventDomainVerified] != 2 {
 			t.Errorf("events %v", count)
 		}
 	})

@@ -23,7 +23,7 @@ func (a *App) standings(ctx context.Context, domains ...*store.Domain) (map[stri
 	if len(domains) == 0 {
 		return out, nil
 	}
-	accountID, now := domains[0].AccountID, time.Now()
+	accountID, now := domains[0].AccountID, a.now()
 	has, err := a.store.Grounds(ctx, accountID)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (a *App) addDelegations(ctx context.Context, accountID string, domains []*s
 	}
 	// Those in force first: there may be any number of ended ones, which only
 	// help to explain.
-	f.InForce = time.Now()
+	f.InForce = a.now()
 	found, err := a.store.Delegations(ctx, f)
 	if err != nil {
 		return err

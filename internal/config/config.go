@@ -51,6 +51,18 @@ type Config struct {
 
 	RecheckInterval     time.Duration
 	RecheckGrace        time.Duration
+	BreakerFlips        int           // missing proofs in one place before a breaker may open
+	BreakerPercent      int           // share of the checked proofs, 1 to 100
+	BreakerHold         time.Duration // shortest time a breaker is open
+	Canaries            []string      // "name" or "name=text"
+	OwnerWatch          bool
+	ContestWait         time.Duration
+	EvidenceKept        time.Duration
+	AttemptsKept        time.Duration
+	PublicURL           string // no final slash; "": not known
+	OperatorAccount     string // name; "": none
+	WebhookAllow        []netip.Prefix
+	Perspectives        string // file; "": none
 	NameserversMust     string // "all" or "majority"
 	CNAMEZone           string // lower case, no final dot
 	Exclusive           bool

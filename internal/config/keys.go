@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"strings"
+	"time"
 )
 
 // Key documents one setting.
@@ -116,6 +117,42 @@ var keys = []Key{
 		}},
 	{Name: "recheck_grace", Default: "168h", Meaning: "How long a proof may be missing before the domain is `lapsed`. Between 0s and 8760h.",
 		set: func(c *Config, v string) (err error) { c.RecheckGrace, err = parseDuration(v, 0, year); return }},
+	{Name: "breaker_flips", Default: "10", Meaning: "How many proofs have to go missing at one DNS host, in one network or in all, within an hour of checks, before a breaker may hold back the verdicts there.",
+		set: func(c *Config, v string) (err error) { c.BreakerFlips, err = parseInt(v, 2, 1_000_000); return }},
+	{Name: "breaker_percent", Default: "20", Meaning: "From which share of the proofs checked there a breaker holds back the verdicts, in percent.",
+		set: func(c *Config, v string) (err error) { c.BreakerPercent, err = parseInt(v, 1, 100); return }},
+	{Name: "breaker_hold", Default: "1h", Meaning: "How long a breaker holds back at least; then it closes when the canaries are well. Between 1m and 168h.",
+		set: func(c *Config, v string) (err error) {
+			c.BreakerHold, err = parseDuration(v, minInterval, 168*time.Hour)
+			return
+		}},
+	{Name: "canaries", Meaning: "Names whose DNS records are known to be good, such as `canary.example.com` or `canary.example.com=text in its TXT record`; as long as one of them is not well, nothing goes missing. Empty: a sample of the proved domains serves.",
+		set: func(c *Config, v string) (err error) { c.Canaries, err = parseCanaries(v); return }},
+	{Name: "owner_watch", Default: "on", Meaning: "`on`: registrations of verified domains are watched; where one seems to have another owner, a fresh proof is asked for. `off`: they are not.",
+		set: func(c *Config, v string) (err error) { c.OwnerWatch, err = parseSwitch(v); return }},
+	{Name: "contest_wait", Default: "72h", Meaning: "With `exclusive`: how long the account that holds a name has to prove it again after another one has proved it, too. Between 1m and 720h.",
+		set: func(c *Config, v string) (err error) {
+			c.ContestWait, err = parseDuration(v, minInterval, 720*time.Hour)
+			return
+		}},
+	{Name: "evidence_kept", Default: "17520h", Meaning: "How long the evidence of checks that changed something is kept; its link in the chain stays as long. Between 24h and 87600h.",
+		set: func(c *Config, v string) (err error) {
+			c.EvidenceKept, err = parseDuration(v, 24*time.Hour, 10*year)
+			return
+		}},
+	{Name: "attempts_kept", Default: "2160h", Meaning: "How long checks that changed nothing are kept, with their evidence; the last one of a domain always is. Between 1h and 87600h.",
+		set: func(c *Config, v string) (err error) {
+			c.AttemptsKept, err = parseDuration(v, time.Hour, 10*year)
+			return
+		}},
+	{Name: "public_url", Meaning: "Base URL under which others reach this service: in mails, and as the issuer of verification tokens. Empty: there are no links in mails, and the issuer is `zonehold`.",
+		set: func(c *Config, v string) (err error) { c.PublicURL, err = parseBaseURL(v); return }},
+	{Name: "operator_account", Meaning: "Name of the account that learns of the service's own events, such as a breaker that opens, through its webhooks and by mail. Empty: they are in the log and the metrics only.",
+		set: func(c *Config, v string) (err error) { c.OperatorAccount, err = parseWordOrEmpty(v); return }},
+	{Name: "webhook_allow", Meaning: "CIDRs that webhooks may be sent to although they are special-purpose (private, loopback, …).",
+		set: func(c *Config, v string) (err error) { c.WebhookAllow, err = parsePrefixes(v); return }},
+	{Name: "perspectives", Meaning: "YAML file that lists the other networks from which proofs are checked, too. Empty: none.",
+		set: func(c *Config, v string) (err error) { c.Perspectives, err = parsePathOrEmpty(v); return }},
 	{Name: "nameservers_must", Default: "all", Meaning: "`all`: every authoritative server must answer alike, one that refuses makes the check `inconclusive`. `majority` is laxer.",
 		set: func(c *Config, v string) (err error) {
 			c.NameserversMust, err = parseWord(v, "all", "majority")

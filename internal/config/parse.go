@@ -275,3 +275,29 @@ func parseServer(v string) (string, error) {
 	}
 	return strings.TrimRight(v, "/"), nil
 }
+
+// parseCanaries reads "name" or "name=text".
+func parseCanaries(v string) ([]string, error) {
+	return parseEach(v, func(s string) (string, error) {
+		name, text, found := strings.Cut(s, "=")
+		name, err := parseZone(name)
+		if err != nil {
+			return "", err
+		}
+		if found && text == "" {
+			return "", errors.New("write the text of the TXT record after the equals sign, or leave both out")
+		}
+		if found {
+			name += "=" + text
+		}
+		return name, nil
+	})
+}
+
+// parseWordOrEmpty reads a name of at most 200 characters.
+func parseWordOrEmpty(v string) (string, error) {
+	if v = strings.TrimSpace(v); len(v) > 200 {
+		return "", errors.New("that is longer than 200 characters")
+	}
+	return v, nil
+}

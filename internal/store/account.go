@@ -20,11 +20,11 @@ type Token struct {
 	RevokedAt           time.Time // zero: live
 }
 
-const accountColumns = "accounts.id, accounts.number, accounts.name, accounts.email, accounts.email_confirmed"
+const accountColumns = "accounts.id, accounts.number, accounts.name, accounts.email, accounts.email_confirmed, accounts.recheck"
 
 func scanAccount(row scanner) (a zonehold.Account, err error) {
 	var confirmed int64
-	err = row.Scan(&a.ID, &a.Number, &a.Name, &a.Email, &confirmed)
+	err = row.Scan(&a.ID, &a.Number, &a.Name, &a.Email, &confirmed, &a.Recheck)
 	a.EmailConfirmed = confirmed != 0
 	return a, err
 }

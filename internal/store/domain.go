@@ -27,18 +27,20 @@ const domainColumns = `domains.id, domains.account_id, domains.hostname, domains
 	domains.verified_at, domains.method, domains.assurance, domains.covers, domains.proof_source, domains.next_check_at,
 	domains.grace_ends_at, domains.last_attempt_id, domains.discovery_enabled, domains.tags, domains.problem,
 	domains.dns_host, domains.basic_user, domains.basic_password, domains.created_at, domains.updated_at,
-	domains.deleted_at`
+	domains.deleted_at, domains.seen_at, domains.missing_since, domains.misses, domains.spares, domains.frozen_at,
+	domains.freeze_reason, domains.tries, domains.tries_end_at`
 
 func scanDomain(row scanner) (*Domain, error) {
 	var (
 		d                                                                        Domain
-		tokens, tags, cause, host                                                string
+		tokens, tags, cause, host, spares                                        string
 		since, verified, next, grace, created, updated, deleted, discovery, port int64
+		seen, missingSince, frozen, triesEnd                                     int64
 	)
 	err := row.Scan(&d.ID, &d.AccountID, &d.Hostname, &d.Scheme, &port, &d.Profile, &tokens, &d.Generation,
 		&d.Version, &d.State, &since, &verified, &d.Method, &d.Assurance, &d.Covers, &d.ProofSource, &next, &grace,
 		&d.LastAttemptID, &discovery, &tags, &cause, &host, &d.BasicUser, &d.sealedPassword, &created, &updated,
-		&deleted)
+		&deleted, &seen, &missingSince, &d.Misses, &spares, &frozen, &d.FreezeReason, &d.Tries, &triesEnd)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +49,11 @@ func scanDomain(row scanner) (*Domain, error) {
 	d.StateSince, d.VerifiedAt = fromMicros(since), fromMicros(verified)
 	d.NextCheckAt, d.GraceEndsAt = fromMicros(next), fromMicros(grace)
 	d.CreatedAt, d.UpdatedAt, d.DeletedAt = fromMicros(created), fromMicros(updated), fromMicros(deleted)
+	d.SeenAt, d.MissingSince = fromMicros(seen), fromMicros(missingSince)
+	d.FrozenAt, d.TriesEndAt = fromMicros(frozen), fromMicros(triesEnd)
+	if err := fromJSON(spares, &d.Spares); err != nil {
+		return nil, err
+	}
 	if host != "" {
 		d.DNSHost = json.RawMessage(host)
 	}
@@ -226,6 +233,7 @@ var mutableColumns = []string{
 	"scheme", "port", "profile", "tokens", "generation", "version", "state", "state_since", "verified_at",
 	"method", "assurance", "covers", "proof_source", "next_check_at", "grace_ends_at", "last_attempt_id", "discovery_enabled",
 	"tags", "problem", "dns_host", "basic_user", "basic_password", "updated_at", "deleted_at",
+	"seen_at", "missing_since", "misses", "spares", "frozen_at", "freeze_reason", "tries", "tries_end_at",
 }
 
 func (d *Domain) mutable() []any {
@@ -244,7 +252,15 @@ func (d *Domain) mutable() []any {
 		string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method), string(d.Assurance),
 		string(d.Covers), d.ProofSource, micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID, flag(d.DiscoveryEnabled),
 		toJSON(tags), Text(cause), Text(string(d.DNSHost)), Text(d.BasicUser), d.sealedPassword,
-		micros(d.UpdatedAt), micros(d.DeletedAt)}
+		micros(d.UpdatedAt), micros(d.DeletedAt), micros(d.SeenAt), micros(d.MissingSince), int64(d.Misses), d.spares(),
+		micros(d.FrozenAt), string(d.FreezeReason), int64(d.Tries), micros(d.TriesEndAt)}
+}
+
+func (d *Domain) spares() string {
+	if len(d.Spares) == 0 {
+		return ""
+	}
+	return toJSON(d.Spares)
 }
 
 // UpdateDomain writes every field of a domain that LockDomains returned,
@@ -277,17 +293,20 @@ func (tx *Tx) UpdateVerdicts(ctx context.Context, domains []*Domain) error {
 		}
 		rows[i] = []any{d.ID, string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method),
 			string(d.Assurance), string(d.Covers), d.ProofSource, micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID,
-			cause, Text(string(d.DNSHost)), micros(d.UpdatedAt)}
+			cause, Text(string(d.DNSHost)), micros(d.UpdatedAt), micros(d.SeenAt), micros(d.MissingSince), int64(d.Misses),
+			d.spares(), int64(d.Tries), micros(d.TriesEndAt), micros(d.FrozenAt), string(d.FreezeReason)}
 	}
 	return doing("storing verdicts", updateVerdicts.exec(ctx, tx.s, tx.q, rows))
 }
 
-var updateVerdicts = bulk{types: "ttiittttiittti", text: `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance,
-		v_covers, v_source, v_next, v_grace, v_last, v_problem, v_host, v_updated) AS ({rows})
+var updateVerdicts = bulk{types: "ttiittttiitttiiiitiiit", text: `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance,
+		v_covers, v_source, v_next, v_grace, v_last, v_problem, v_host, v_updated, v_seen, v_missing, v_misses,
+		v_spares, v_tries, v_tries_end, v_frozen, v_freeze) AS ({rows})
 	UPDATE domains SET version = version + 1, state = v_state, state_since = v_since, verified_at = v_verified,
 		method = v_method, assurance = v_assurance, covers = v_covers, proof_source = v_source, next_check_at = v_next,
 		grace_ends_at = v_grace, last_attempt_id = v_last, problem = v_problem, dns_host = v_host,
-		updated_at = v_updated
+		updated_at = v_updated, seen_at = v_seen, missing_since = v_missing, misses = v_misses, spares = v_spares,
+		tries = v_tries, tries_end_at = v_tries_end, frozen_at = v_frozen, freeze_reason = v_freeze
 	FROM v WHERE id = v_id`}
 
 // SetNextCheck plans the next scheduled check.

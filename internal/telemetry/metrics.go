@@ -29,6 +29,7 @@ type Metrics struct {
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
 	inFlight    prometheus.Gauge
+	life        lifecycle
 
 	mu     sync.RWMutex
 	series map[seriesKey]series // resolved children of requests and requestTime
@@ -87,6 +88,7 @@ func NewMetrics(version string) *Metrics {
 	info.Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.attempts, m.checkTime, m.waitTime, m.queued, m.running, m.requests, m.requestTime, m.inFlight, info)
+	m.life.register(m.registry)
 	return m
 }
 
