@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/evidence"
 	"github.com/zonehold/zonehold/probe"
 	"github.com/zonehold/zonehold/problem"
 	"github.com/zonehold/zonehold/verify"
@@ -43,6 +44,10 @@ type Report struct {
 	DNSHost   *DNSHost // who serves the zone, where known
 	StartedAt time.Time
 	Duration  time.Duration
+
+	// Perspectives are the answers of other networks that were asked for the
+	// same check. Run and RunAll ask none.
+	Perspectives []evidence.Perspective
 
 	// Of a proof for which nothing was placed; see verify.Result.
 	Source string

@@ -13,7 +13,7 @@ var imports = map[string][]string{
 	"probe/registry":    {"", "probe", "probe/dns", "probe/web"},
 	"verify":            {"", "problem", "probe/..."},
 	"verify/verifytest": {"", "problem", "probe/...", "verify", "testnet"},
-	"diagnose":          {"", "problem", "probe/...", "verify"},
+	"diagnose":          {"", "problem", "probe/...", "verify", "evidence"}, // a report names what other perspectives saw
 	"discover":          {"", "probe/..."},
 	"evidence":          {""},
 	"perspective":       {"", "problem", "probe/...", "verify", "diagnose", "evidence"},
