@@ -123,7 +123,7 @@ type Domain struct {
 
 	// SeenAt is when the proof was last seen, MissingSince since when no
 	// conclusive look has seen it (zero: the last one did), Misses how many
-	// such looks there were in a row.
+	// such looks there were in a row at the method above.
 	SeenAt       time.Time
 	MissingSince time.Time
 	Misses       int
@@ -134,10 +134,16 @@ type Domain struct {
 	// FreezeReason says; zero: it does not.
 	FrozenAt     time.Time
 	FreezeReason FreezeReason
+	// LookedAt is when the method above was last asked, whatever came of it;
+	// Stumbles counts the looks in a row that could not ask.
+	LookedAt time.Time
+	Stumbles int
 	// Tries counts the checks of a claim that is not proved which nobody asked
-	// for; they end at TriesEndAt (zero: there are none).
-	Tries      int
-	TriesEndAt time.Time
+	// for; they end at TriesEndAt (zero: there are none). They try TriesMethod
+	// ("": every applicable one), which is what was asked for last.
+	Tries       int
+	TriesEndAt  time.Time
+	TriesMethod Method
 
 	LastAttemptID    string
 	DiscoveryEnabled bool
@@ -153,6 +159,7 @@ type Proof struct {
 	Covers       Covers    `json:"covers"`
 	ProvedAt     time.Time `json:"proved_at"`
 	SeenAt       time.Time `json:"seen_at"`
+	LookedAt     time.Time `json:"looked_at"` // last look, whatever came of it
 	MissingSince time.Time `json:"missing_since,omitzero"` // zero: seen at the last conclusive look
 	AttemptID    string    `json:"attempt_id"`             // the last one that saw it
 }

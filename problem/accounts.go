@@ -36,12 +36,12 @@ var accounts = []Entry{
 		Code:              "challenge_expired_or_paused", // F93
 		WhoActs:           Owner,
 		RetryAfterSeconds: 0,
-		Title:             "The challenge has expired or is paused",
-		Meaning:           "The time for this challenge is over, or it was tried so often without success that automatic checks were stopped. A renewed challenge gets a new value.",
-		LookedFor:         "A challenge that is still valid",
-		Found:             "It ended on {until} (no checks since).",
+		Title:             "Checks of this claim are paused",
+		Meaning:           "The claim was checked again and again for 30 days after somebody last asked for it, and was not proved, so that checks by themselves have ended. Its values stay the same, and a check that is asked for begins anew.",
+		LookedFor:         "The proof, for 30 days after a check was last asked for",
+		Found:             "The last check was on {until} (none is planned). {detail}",
 		Fixes: []string{
-			"Renew the challenge, place the new value, and check again.",
+			"Place the proof as shown, and ask for a check again.",
 		},
 		SeeItYourself: showDomain,
 	},

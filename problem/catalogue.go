@@ -24,6 +24,7 @@ var areas = []struct {
 	{"mail", "WHOIS and mail", slices.Concat(mail, mailbox)},
 	{"accounts", "Accounts and approvals", accounts},
 	{"grants", "What is on record", grants},
+	{"lifecycle", "The life of a proof", lifecycle},
 }
 
 // lookedForAtAll stands in where no fact says what was looked for.
@@ -40,6 +41,7 @@ var lookedForAtAll = map[string]string{
 	"mail":         "Confirmation through the domain's registered mail address",
 	"accounts":     "An account that this proof belongs to",
 	"grants":       "Something on record that gives the domain to the account",
+	"lifecycle":    "A proof that stands",
 }
 
 var catalogue = sync.OnceValue(func() []Entry {

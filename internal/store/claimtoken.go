@@ -14,7 +14,7 @@ type OldToken struct {
 	RetiredAt time.Time
 }
 
-func (tx *Tx) insertClaimTokens(ctx context.Context, d *Domain) error {
+func (tx *Tx) insertClaimTokens(ctx context.Context, d *Domain, at time.Time) error {
 	families := []struct{ name, value string }{
 		{"txt", d.Tokens.TXT}, {"cname", d.Tokens.CNAME}, {"file", d.Tokens.File}, {"meta", d.Tokens.Meta},
 	}
@@ -25,7 +25,7 @@ func (tx *Tx) insertClaimTokens(ctx context.Context, d *Domain) error {
 	for _, f := range families {
 		if f.value != "" && !seen[f.value] {
 			seen[f.value] = true
-			rows = append(rows, []any{f.value, d.ID, d.AccountID, string(d.Hostname), f.name, d.Generation, micros(d.CreatedAt), int64(0)})
+			rows = append(rows, []any{f.value, d.ID, d.AccountID, string(d.Hostname), f.name, d.Generation, micros(at), int64(0)})
 		}
 	}
 	return doing("storing tokens", insertClaimTokens.exec(ctx, tx.s, tx.q, rows))
@@ -39,6 +39,15 @@ func (tx *Tx) RetireClaimTokens(ctx context.Context, domainID string, at time.Ti
 	_, err := tx.q.ExecContext(ctx, "UPDATE claim_tokens SET retired_at = $1 WHERE domain_id = $2 AND retired_at = 0",
 		micros(at), domainID)
 	return doing("retiring tokens", err)
+}
+
+// ReplaceClaimTokens ends the live tokens of a claim and adds those that it
+// has now. Values that the claim has had before do not come back.
+func (tx *Tx) ReplaceClaimTokens(ctx context.Context, d *Domain, at time.Time) error {
+	if err := tx.RetireClaimTokens(ctx, d.ID, at); err != nil {
+		return err
+	}
+	return tx.insertClaimTokens(ctx, d, at)
 }
 
 // OldTokens lists retired tokens of the account for a name, newest first, at

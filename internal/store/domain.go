@@ -28,19 +28,21 @@ const domainColumns = `domains.id, domains.account_id, domains.hostname, domains
 	domains.grace_ends_at, domains.last_attempt_id, domains.discovery_enabled, domains.tags, domains.problem,
 	domains.dns_host, domains.basic_user, domains.basic_password, domains.created_at, domains.updated_at,
 	domains.deleted_at, domains.seen_at, domains.missing_since, domains.misses, domains.spares, domains.frozen_at,
-	domains.freeze_reason, domains.tries, domains.tries_end_at`
+	domains.freeze_reason, domains.tries, domains.tries_end_at, domains.tries_method, domains.looked_at,
+	domains.stumbles`
 
 func scanDomain(row scanner) (*Domain, error) {
 	var (
 		d                                                                        Domain
 		tokens, tags, cause, host, spares                                        string
 		since, verified, next, grace, created, updated, deleted, discovery, port int64
-		seen, missingSince, frozen, triesEnd                                     int64
+		seen, missingSince, frozen, triesEnd, looked                             int64
 	)
 	err := row.Scan(&d.ID, &d.AccountID, &d.Hostname, &d.Scheme, &port, &d.Profile, &tokens, &d.Generation,
 		&d.Version, &d.State, &since, &verified, &d.Method, &d.Assurance, &d.Covers, &d.ProofSource, &next, &grace,
 		&d.LastAttemptID, &discovery, &tags, &cause, &host, &d.BasicUser, &d.sealedPassword, &created, &updated,
-		&deleted, &seen, &missingSince, &d.Misses, &spares, &frozen, &d.FreezeReason, &d.Tries, &triesEnd)
+		&deleted, &seen, &missingSince, &d.Misses, &spares, &frozen, &d.FreezeReason, &d.Tries, &triesEnd,
+		&d.TriesMethod, &looked, &d.Stumbles)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +52,7 @@ func scanDomain(row scanner) (*Domain, error) {
 	d.NextCheckAt, d.GraceEndsAt = fromMicros(next), fromMicros(grace)
 	d.CreatedAt, d.UpdatedAt, d.DeletedAt = fromMicros(created), fromMicros(updated), fromMicros(deleted)
 	d.SeenAt, d.MissingSince = fromMicros(seen), fromMicros(missingSince)
-	d.FrozenAt, d.TriesEndAt = fromMicros(frozen), fromMicros(triesEnd)
+	d.FrozenAt, d.TriesEndAt, d.LookedAt = fromMicros(frozen), fromMicros(triesEnd), fromMicros(looked)
 	if err := fromJSON(spares, &d.Spares); err != nil {
 		return nil, err
 	}
@@ -173,10 +175,6 @@ func (s *Store) domainsByID(ctx context.Context, q conn, ids []string, suffix st
 	return out, nil
 }
 
-// exclusiveLock is the advisory lock under which fresh proofs are judged where
-// only one account may have a name.
-const exclusiveLock = 0x7a6f6e656f6e6c79
-
 // VerifiedBy finds which account has proved the names of the given domains,
 // other than by delegation; names that nobody has proved are left out. Until the end of the transaction
 // no other one can ask the same. Call it before locking domains.
@@ -226,7 +224,7 @@ func (tx *Tx) InsertDomain(ctx context.Context, d *Domain) error {
 	if err != nil {
 		return fmt.Errorf("storing a domain: %w", err)
 	}
-	return tx.insertClaimTokens(ctx, d)
+	return tx.insertClaimTokens(ctx, d, d.CreatedAt)
 }
 
 var mutableColumns = []string{
@@ -234,6 +232,7 @@ var mutableColumns = []string{
 	"method", "assurance", "covers", "proof_source", "next_check_at", "grace_ends_at", "last_attempt_id", "discovery_enabled",
 	"tags", "problem", "dns_host", "basic_user", "basic_password", "updated_at", "deleted_at",
 	"seen_at", "missing_since", "misses", "spares", "frozen_at", "freeze_reason", "tries", "tries_end_at",
+	"tries_method", "looked_at", "stumbles",
 }
 
 func (d *Domain) mutable() []any {
@@ -253,7 +252,8 @@ func (d *Domain) mutable() []any {
 		string(d.Covers), d.ProofSource, micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID, flag(d.DiscoveryEnabled),
 		toJSON(tags), Text(cause), Text(string(d.DNSHost)), Text(d.BasicUser), d.sealedPassword,
 		micros(d.UpdatedAt), micros(d.DeletedAt), micros(d.SeenAt), micros(d.MissingSince), int64(d.Misses), d.spares(),
-		micros(d.FrozenAt), string(d.FreezeReason), int64(d.Tries), micros(d.TriesEndAt)}
+		micros(d.FrozenAt), string(d.FreezeReason), int64(d.Tries), micros(d.TriesEndAt), string(d.TriesMethod),
+		micros(d.LookedAt), int64(d.Stumbles)}
 }
 
 func (d *Domain) spares() string {
@@ -294,19 +294,21 @@ func (tx *Tx) UpdateVerdicts(ctx context.Context, domains []*Domain) error {
 		rows[i] = []any{d.ID, string(d.State), micros(d.StateSince), micros(d.VerifiedAt), string(d.Method),
 			string(d.Assurance), string(d.Covers), d.ProofSource, micros(d.NextCheckAt), micros(d.GraceEndsAt), d.LastAttemptID,
 			cause, Text(string(d.DNSHost)), micros(d.UpdatedAt), micros(d.SeenAt), micros(d.MissingSince), int64(d.Misses),
-			d.spares(), int64(d.Tries), micros(d.TriesEndAt), micros(d.FrozenAt), string(d.FreezeReason)}
+			d.spares(), int64(d.Tries), micros(d.TriesEndAt), micros(d.FrozenAt), string(d.FreezeReason),
+			string(d.TriesMethod), micros(d.LookedAt), int64(d.Stumbles)}
 	}
 	return doing("storing verdicts", updateVerdicts.exec(ctx, tx.s, tx.q, rows))
 }
 
-var updateVerdicts = bulk{types: "ttiittttiitttiiiitiiit", text: `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance,
+var updateVerdicts = bulk{types: "ttiittttiitttiiiitiiittii", text: `WITH v (v_id, v_state, v_since, v_verified, v_method, v_assurance,
 		v_covers, v_source, v_next, v_grace, v_last, v_problem, v_host, v_updated, v_seen, v_missing, v_misses,
-		v_spares, v_tries, v_tries_end, v_frozen, v_freeze) AS ({rows})
+		v_spares, v_tries, v_tries_end, v_frozen, v_freeze, v_tries_method, v_looked, v_stumbles) AS ({rows})
 	UPDATE domains SET version = version + 1, state = v_state, state_since = v_since, verified_at = v_verified,
 		method = v_method, assurance = v_assurance, covers = v_covers, proof_source = v_source, next_check_at = v_next,
 		grace_ends_at = v_grace, last_attempt_id = v_last, problem = v_problem, dns_host = v_host,
 		updated_at = v_updated, seen_at = v_seen, missing_since = v_missing, misses = v_misses, spares = v_spares,
-		tries = v_tries, tries_end_at = v_tries_end, frozen_at = v_frozen, freeze_reason = v_freeze
+		tries = v_tries, tries_end_at = v_tries_end, frozen_at = v_frozen, freeze_reason = v_freeze,
+		tries_method = v_tries_method, looked_at = v_looked, stumbles = v_stumbles
 	FROM v WHERE id = v_id`}
 
 // SetNextCheck plans the next scheduled check.

@@ -38,7 +38,7 @@ const selectGrounds = "SELECT " + accountColumns + `,
 func (s *Store) Grounds(ctx context.Context, accountID string) (g Grounds, err error) {
 	var confirmed, proved, delegated, policies, mailboxes, connection, codes int64
 	err = s.r.QueryRowContext(ctx, selectGrounds, accountID).Scan(&g.Account.ID, &g.Account.Number, &g.Account.Name, &g.Account.Email,
-		&confirmed, &proved, &delegated, &policies, &mailboxes, &connection, &codes)
+		&confirmed, &g.Account.Recheck, &proved, &delegated, &policies, &mailboxes, &connection, &codes)
 	g.Account.EmailConfirmed = confirmed != 0
 	g.Proved, g.Delegated, g.Policies = proved != 0, delegated != 0, policies != 0
 	g.Mailboxes, g.Connection, g.Codes = mailboxes != 0, connection != 0, codes != 0

@@ -8,7 +8,10 @@ ALTER TABLE domains ADD COLUMN frozen_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE domains ADD COLUMN freeze_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE domains ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE domains ADD COLUMN tries_end_at INTEGER NOT NULL DEFAULT 0;
-UPDATE domains SET seen_at = verified_at WHERE state = 'verified';
+ALTER TABLE domains ADD COLUMN tries_method TEXT NOT NULL DEFAULT '';
+ALTER TABLE domains ADD COLUMN looked_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE domains ADD COLUMN stumbles INTEGER NOT NULL DEFAULT 0;
+UPDATE domains SET seen_at = verified_at, looked_at = verified_at WHERE state = 'verified';
 UPDATE domains SET seen_at = verified_at, missing_since = state_since, misses = 1 WHERE state = 'at_risk';
 
 -- What is done now and then by one process of all, and when it was.
@@ -19,6 +22,9 @@ CREATE TABLE chores (
 
 -- +goose Down
 DROP TABLE chores;
+ALTER TABLE domains DROP COLUMN stumbles;
+ALTER TABLE domains DROP COLUMN looked_at;
+ALTER TABLE domains DROP COLUMN tries_method;
 ALTER TABLE domains DROP COLUMN tries_end_at;
 ALTER TABLE domains DROP COLUMN tries;
 ALTER TABLE domains DROP COLUMN freeze_reason;
