@@ -30,10 +30,11 @@ func scanAccount(row scanner) (a zonehold.Account, err error) {
 }
 
 // CreateAccount assigns ID and Number; the mail address becomes the first of
-// its mailboxes. ErrExists: the name is taken.
-func (s *Store) CreateAccount(ctx context.Context, a zonehold.Account) (zonehold.Account, error) {
+// its mailboxes. The entries of the audit log are about the account and stand
+// in its own log. ErrExists: the name is taken.
+func (s *Store) CreateAccount(ctx context.Context, a zonehold.Account, entries ...Audit) (zonehold.Account, error) {
 	a.ID = zonehold.NewID(zonehold.PrefixAccount)
-	a.Name, a.Email = Text(a.Name), Text(a.Email)
+	a.Name, a.Email, a.Recheck = Text(a.Name), Text(a.Email), zonehold.RecheckKeep
 	const insert = `INSERT INTO accounts (id, number, name, email, email_confirmed, probely_token, created_at)
 		SELECT CAST($1 AS TEXT), coalesce(max(number), 100000) + 1, CAST($2 AS TEXT), CAST($3 AS TEXT),
 			CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($6 AS BIGINT) FROM accounts
@@ -46,7 +47,13 @@ func (s *Store) CreateAccount(ctx context.Context, a zonehold.Account) (zonehold
 			if err != nil {
 				return err
 			}
-			return tx.firstMailbox(ctx, a, now)
+			if err := tx.firstMailbox(ctx, a, now); err != nil {
+				return err
+			}
+			for i := range entries {
+				entries[i].AccountID, entries[i].Target = a.ID, a.ID
+			}
+			return tx.InsertAudit(ctx, entries...)
 		})
 		if err == nil {
 			return a, nil
@@ -112,8 +119,9 @@ func (r *tokenRow) token() Token {
 	return r.t
 }
 
-// InsertToken adds a token. Its ID and CreatedAt are assigned when empty.
-func (s *Store) InsertToken(ctx context.Context, t Token) error {
+// InsertToken adds a token, with entries for the audit log. Its ID and
+// CreatedAt are assigned when empty.
+func (s *Store) InsertToken(ctx context.Context, t Token, entries ...Audit) error {
 	if t.ID == "" {
 		t.ID = zonehold.NewID(zonehold.PrefixToken)
 	}
@@ -124,11 +132,17 @@ func (s *Store) InsertToken(ctx context.Context, t Token) error {
 	for i, scope := range t.Scopes {
 		scopes[i] = string(scope)
 	}
-	_, err := s.w.ExecContext(ctx, `INSERT INTO tokens
-		(id, account_id, name, prefix, hash, scopes, created_at, last_used_at, revoked_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		t.ID, t.AccountID, Text(t.Name), t.Prefix, t.Hash[:], strings.Join(scopes, " "),
-		micros(t.CreatedAt), micros(t.LastUsedAt), micros(t.RevokedAt))
+	err := s.InTx(ctx, func(tx *Tx) error {
+		_, err := tx.q.ExecContext(ctx, `INSERT INTO tokens
+			(id, account_id, name, prefix, hash, scopes, created_at, last_used_at, revoked_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			t.ID, t.AccountID, Text(t.Name), t.Prefix, t.Hash[:], strings.Join(scopes, " "),
+			micros(t.CreatedAt), micros(t.LastUsedAt), micros(t.RevokedAt))
+		if err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, entries...)
+	})
 	if taken(err) {
 		return ErrExists
 	}
@@ -145,7 +159,7 @@ func (s *Store) TokenByHash(ctx context.Context, hash [32]byte) (Token, zonehold
 	)
 	err := s.r.QueryRowContext(ctx, "SELECT "+tokenColumns+", "+accountColumns+
 		" FROM tokens JOIN accounts ON accounts.id = tokens.account_id WHERE tokens.hash = $1", hash[:]).
-		Scan(append(row.dest(), &account.ID, &account.Number, &account.Name, &account.Email, &confirmed)...)
+		Scan(append(row.dest(), &account.ID, &account.Number, &account.Name, &account.Email, &confirmed, &account.Recheck)...)
 	if err != nil {
 		return Token{}, zonehold.Account{}, missing("finding a token", err)
 	}
@@ -165,18 +179,27 @@ func (s *Store) Tokens(ctx context.Context, accountID string) ([]Token, error) {
 	return out, doing("listing tokens", err)
 }
 
-// RevokeToken ends a token, or ErrNotFound. Revoking twice changes nothing.
-func (s *Store) RevokeToken(ctx context.Context, accountID, id string) error {
-	res, err := s.w.ExecContext(ctx, `UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0
-		THEN CAST($1 AS BIGINT) ELSE revoked_at END WHERE account_id = $2 AND id = $3`,
-		micros(time.Now()), accountID, id)
-	if err != nil {
-		return fmt.Errorf("revoking a token: %w", err)
-	}
-	if n, err := res.RowsAffected(); err == nil && n == 0 {
-		return ErrNotFound
-	}
-	return nil
+// RevokeToken ends a token, or ErrNotFound. Revoking twice changes nothing, and
+// leaves no second entry in the audit log.
+func (s *Store) RevokeToken(ctx context.Context, accountID, id string, entries ...Audit) error {
+	return s.InTx(ctx, func(tx *Tx) error {
+		var (
+			name    string
+			revoked int64
+		)
+		err := tx.q.QueryRowContext(ctx, "SELECT name, revoked_at FROM tokens WHERE account_id = $1 AND id = $2"+tx.s.forUpdate,
+			accountID, Text(id)).Scan(&name, &revoked)
+		if err != nil || revoked != 0 {
+			return missing("revoking a token", err)
+		}
+		if _, err := tx.q.ExecContext(ctx, "UPDATE tokens SET revoked_at = $1 WHERE id = $2", micros(time.Now()), id); err != nil {
+			return fmt.Errorf("revoking a token: %w", err)
+		}
+		for i := range entries {
+			entries[i].Name = name
+		}
+		return tx.InsertAudit(ctx, entries...)
+	})
 }
 
 // TouchToken notes that a token was used.
