@@ -21,16 +21,9 @@ func (s *Store) Lock() error {
 	if s.pool != nil || s.serverLock != nil {
 		return nil
 	}
-	f, err := os.OpenFile(filepath.Join(s.dir, "server.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := lockServer(s.dir)
 	if err != nil {
-		return fmt.Errorf("opening the server lock: %w", err)
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return fmt.Errorf("%w: %s", ErrLocked, s.dir)
-		}
-		return fmt.Errorf("locking %s: %w", f.Name(), err)
+		return err
 	}
 	if err := s.watchBeside(); err != nil {
 		_ = f.Close() // err says more
@@ -38,6 +31,22 @@ func (s *Store) Lock() error {
 	}
 	s.serverLock = f
 	return nil
+}
+
+// lockServer claims a folder as a server does, until the file is closed.
+func lockServer(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "server.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the server lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s", ErrLocked, dir)
+		}
+		return nil, fmt.Errorf("locking %s: %w", f.Name(), err)
+	}
+	return f, nil
 }
 
 // Alone reports whether no other server can be on this database.

@@ -64,7 +64,7 @@ func (s *Store) migrateOurs(ctx context.Context, dialect goose.Dialect) error {
 	}
 	switch {
 	case current > target:
-		return fmt.Errorf("the database is of a newer program (schema %d, this one knows %d)", current, target)
+		return fmt.Errorf("the database was %w", &NewerSchemaError{Have: current, Known: target})
 	case current == target:
 		return nil
 	}

@@ -96,6 +96,9 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config) error {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
+	if err := restoring(cfg.DataDir); err != nil {
+		return err
+	}
 	file := filepath.Join(cfg.DataDir, "zonehold.db")
 	// The file holds secrets; SQLite would make it readable by everybody.
 	if f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600); err != nil {

@@ -63,3 +63,25 @@ func TestUpgradeFromTheFirstSchema(t *testing.T) {
 		}
 	})
 }
+
+// migrateDown takes a database back to an older schema, and returns the one it
+// had.
+func migrateDown(t *testing.T, cfg store.Config, to int64) (last int64) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(cfg.DataDir, "zonehold.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations/"+store.SQLite), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, err = provider.GetDBVersion(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.DownTo(t.Context(), to); err != nil {
+		t.Fatal(err)
+	}
+	return last
+}
