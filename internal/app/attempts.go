@@ -42,6 +42,7 @@ func (a *App) StartAttempt(ctx context.Context, actor zonehold.Actor, ref string
 		id = d.ID
 	}
 	s := newStart(actor.Account.ID, id, method, trigger)
+	s.by = &actor
 	if err := a.launch(ctx, s); err != nil {
 		return nil, err
 	}
@@ -180,9 +181,10 @@ func (a *App) Evidence(ctx context.Context, actor zonehold.Actor, attemptID stri
 // start is one attempt to be stored.
 type start struct {
 	attempt *store.Attempt
-	node    string        // "": the queue delivers it
-	domain  *store.Domain // as locked; set by commitStarts
-	err     error         // why this one cannot start
+	by      *zonehold.Actor // who asks for it; nil: nobody does
+	node    string          // "": the queue delivers it
+	domain  *store.Domain   // as locked; set by commitStarts
+	err     error           // why this one cannot start
 }
 
 func newStart(accountID, domainID string, method zonehold.Method, trigger zonehold.Trigger) *start {
@@ -219,6 +221,7 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			now       = a.now()
 			budget    = budgets{app: a, tx: tx, now: now}
 			begun     []*store.Attempt
+			asked     []store.Audit
 			work      []jobs.Job
 			scheduled []string
 			dropped   []string // domains whose attempt gives way
@@ -270,6 +273,11 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 				job.At = now.Add(a.timing.net)
 			}
 			begun, work = append(begun, at), append(work, job)
+			if s.by != nil {
+				asked = append(asked, a.auditEntry(*s.by, "attempt.start", at.ID, map[string]any{
+					"name": string(d.Hostname), "domain_id": d.ID, "method": string(at.Requested), "trigger": string(at.Trigger),
+				}))
+			}
 		}
 		if err := a.drop(ctx, tx, dropped, now); err != nil {
 			return err
@@ -284,6 +292,9 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			ids = append(ids, at.DomainID)
 		}
 		if err := tx.InsertAttempts(ctx, begun); err != nil {
+			return err
+		}
+		if err := tx.InsertAudit(ctx, asked...); err != nil {
 			return err
 		}
 		// So that the same check is not found due again while it runs; its end

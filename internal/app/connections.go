@@ -152,6 +152,9 @@ func (a *App) Connect(ctx context.Context, actor zonehold.Actor, in NewConnectio
 		if err := tx.InsertConnection(ctx, c); err != nil {
 			return err
 		}
+		if err := a.audit(ctx, tx, actor, "connection.create", c.ID, map[string]any{"name": c.Name, "provider": string(c.Provider)}); err != nil {
+			return err
+		}
 		if err := a.lookAgain(ctx, tx, account); err != nil {
 			return err
 		}
@@ -294,7 +297,13 @@ func (a *App) TestConnection(ctx context.Context, actor zonehold.Actor, id strin
 		return nil, fmt.Errorf("testing a connection: %w", ctx.Err())
 	}
 	c.TestedAt = a.now()
-	if err := a.store.SetConnectionTest(ctx, account, id, c.TestedAt, c.TestError); err != nil {
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.SetConnectionTest(ctx, account, id, c.TestedAt, c.TestError); err != nil {
+			return err
+		}
+		return a.audit(ctx, tx, actor, "connection.test", id, map[string]any{"name": c.Name, "works": c.TestError == ""})
+	})
+	if err != nil {
 		return nil, a.ours(ctx, "connection", err)
 	}
 	return &c.Connection, nil
@@ -335,6 +344,9 @@ func (a *App) Disconnect(ctx context.Context, actor zonehold.Actor, id string, f
 		source: store.Source{ID: c.ID, AccountID: c.AccountID}, code: "provider_not_connected",
 		facts: problem.Facts{problem.FactProvider: providerNames[c.Provider], problem.FactDetail: fmt.Sprintf("The connection %q was removed.", c.Name)},
 	}, func(tx *store.Tx, now time.Time) (*zonehold.Event, error) {
+		if err := a.audit(ctx, tx, actor, "connection.delete", c.ID, map[string]any{"name": c.Name, "force": force}); err != nil {
+			return nil, err
+		}
 		return connectionEvent(EventConnectionRemoved, &c.Connection, now), tx.DeleteConnection(ctx, c.AccountID, c.ID)
 	})
 }

@@ -71,6 +71,10 @@ func (a *App) Delegate(ctx context.Context, actor zonehold.Actor, in NewDelegati
 		if err := tx.InsertDelegation(ctx, del); err != nil {
 			return err
 		}
+		detail := map[string]any{"name": string(name), "domain_id": d.ID, "to_account": to.ID, "reason": reason}
+		if err := a.audit(ctx, tx, actor, "delegation.create", del.ID, detail); err != nil {
+			return err
+		}
 		if err := a.lookAgain(ctx, tx, to.ID, string(name)); err != nil {
 			return err
 		}
@@ -258,7 +262,8 @@ func (a *App) RevokeDelegation(ctx context.Context, actor zonehold.Actor, id, re
 			if err != nil || !was {
 				return nil, err
 			}
-			return delegationEvents(EventDelegationEnded, &del.Delegation, now), nil
+			err = a.audit(ctx, tx, actor, "delegation.revoke", id, map[string]any{"name": string(del.Hostname), "reason": reason})
+			return delegationEvents(EventDelegationEnded, &del.Delegation, now), err
 		},
 	})
 	if err != nil {

@@ -88,6 +88,9 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 		if err := tx.InsertDomain(ctx, d); err != nil {
 			return err
 		}
+		if err := a.audit(ctx, tx, actor, "domain.create", d.ID, map[string]any{"name": string(name), "profile": string(profile)}); err != nil {
+			return err
+		}
 		return tx.AppendEvents(ctx, []*zonehold.Event{domainEvent(zonehold.EventDomainCreated, d, now)})
 	})
 	if err != nil {
@@ -404,14 +407,15 @@ func jobIDs(attempts []*store.Attempt) []int64 {
 // UpdateDomain changes settings. It fails with KindPrecondition when version
 // is not 0 and not the current one.
 func (a *App) UpdateDomain(ctx context.Context, actor zonehold.Actor, ref string, p DomainPatch, version int64) (*Domain, error) {
-	d, err := a.change(ctx, actor, ref, version, func(_ *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, bool, error) {
+	d, err := a.change(ctx, actor, ref, version, func(tx *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, bool, error) {
 		fields, err := a.patch(d, p, now)
 		if err != nil || len(fields) == 0 {
 			return nil, false, err
 		}
 		e := domainEvent(zonehold.EventDomainUpdated, d, now)
 		e.Data = withFields(e.Data, fields)
-		return []*zonehold.Event{e}, true, nil
+		err = a.audit(ctx, tx, actor, "domain.update", d.ID, map[string]any{"name": string(d.Hostname), "changed": fields})
+		return []*zonehold.Event{e}, true, err
 	})
 	switch {
 	case errors.Is(err, store.ErrExists):
@@ -512,7 +516,8 @@ func (a *App) DeleteDomain(ctx context.Context, actor zonehold.Actor, ref string
 		if err := tx.RetireClaimTokens(ctx, d.ID, now); err != nil {
 			return nil, false, err
 		}
-		return []*zonehold.Event{domainEvent(zonehold.EventDomainDeleted, d, now)}, true, nil
+		err := a.audit(ctx, tx, actor, "domain.delete", d.ID, map[string]any{"name": string(d.Hostname), "state": string(d.State)})
+		return []*zonehold.Event{domainEvent(zonehold.EventDomainDeleted, d, now)}, true, err
 	})
 	return err
 }

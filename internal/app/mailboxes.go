@@ -132,7 +132,10 @@ func (a *App) AddMailbox(ctx context.Context, actor zonehold.Actor, typed string
 		// The address before the account, as by those who confirm or remove it:
 		// storing one that they change waits for them.
 		now := a.now()
-		if err := tx.AddMailbox(ctx, account.ID, address, now); err != nil || known {
+		if err := tx.AddMailbox(ctx, account.ID, address, now); err != nil {
+			return err
+		}
+		if err := a.audit(ctx, tx, actor, "mailbox.create", "", map[string]any{"name": string(address), "again": known}); err != nil || known {
 			return err
 		}
 		if err := tx.LockAccount(ctx, account.ID); err != nil {
@@ -187,6 +190,9 @@ func (a *App) ConfirmMailbox(ctx context.Context, actor zonehold.Actor, typed, c
 		if err := a.lookAgain(ctx, tx, account, string(address.Domain())); err != nil {
 			return err
 		}
+		if err := a.audit(ctx, tx, actor, "mailbox.confirm", "", named(string(address))); err != nil {
+			return err
+		}
 		return tx.AppendEvents(ctx, []*zonehold.Event{mailboxEvent(EventMailboxConfirmed, account, address, c.UsedAt)})
 	})
 	if err != nil {
@@ -219,6 +225,9 @@ func (a *App) RemoveMailbox(ctx context.Context, actor zonehold.Actor, typed str
 		source: store.Source{ID: string(address), AccountID: account}, code: "email_address_missing",
 		facts: problem.Facts{problem.FactDetail: "The address was removed from the account."},
 	}, func(tx *store.Tx, now time.Time) (*zonehold.Event, error) {
+		if err := a.audit(ctx, tx, actor, "mailbox.delete", "", map[string]any{"name": string(address), "force": force}); err != nil {
+			return nil, err
+		}
 		return mailboxEvent(EventMailboxRemoved, account, address, now), tx.DeleteMailbox(ctx, account, address)
 	})
 }

@@ -54,6 +54,9 @@ func (a *App) MailCode(ctx context.Context, actor zonehold.Actor, ref, mailbox s
 		return nil, err
 	}
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := a.audit(ctx, tx, actor, "domain.mail_code", d.ID, map[string]any{"name": string(d.Hostname), "address": string(address)}); err != nil {
+			return err
+		}
 		data := domainData(d)
 		data["address"], data["expires_at"] = string(address), c.ExpiresAt.Format(time.RFC3339)
 		return tx.AppendEvents(ctx, []*zonehold.Event{newEvent(EventMailCodeSent, d.AccountID, d.ID, c.SentAt, data)})
@@ -149,7 +152,7 @@ func (a *App) ConfirmMailCode(ctx context.Context, actor zonehold.Actor, ref, co
 		return nil, err
 	}
 	for try := 0; ; try++ {
-		at, err := a.proveByCode(ctx, actor.Account, d, code)
+		at, err := a.proveByCode(ctx, actor, d, code)
 		var conflict *Error
 		if try == 3 || !errors.As(err, &conflict) || conflict.Kind != KindConflict || conflict.Attempt == nil {
 			return at, err
@@ -166,8 +169,9 @@ func (a *App) ConfirmMailCode(ctx context.Context, actor zonehold.Actor, ref, co
 
 // proveByCode judges the code, and writes the proof with its attempt, in one
 // transaction.
-func (a *App) proveByCode(ctx context.Context, account zonehold.Account, d *store.Domain, code string) (*Attempt, error) {
+func (a *App) proveByCode(ctx context.Context, actor zonehold.Actor, d *store.Domain, code string) (*Attempt, error) {
 	var (
+		account = actor.Account
 		refusal *Error
 		f       *finish
 	)
@@ -203,7 +207,7 @@ func (a *App) proveByCode(ctx context.Context, account zonehold.Account, d *stor
 			// The claim changed at this very moment, and the code is not used up.
 			return deadCode(d, c.Address, "The claim has changed since it was sent.")
 		}
-		return nil
+		return a.audit(ctx, tx, actor, "domain.mail_code_confirm", d.ID, map[string]any{"name": string(d.Hostname), "attempt_id": at.ID, "outcome": string(f.outcome)})
 	})
 	if errors.Is(err, store.ErrExists) {
 		err = &Error{Kind: KindConflict, Message: "A check of this domain has begun. Enter the code again."}

@@ -102,6 +102,10 @@ func (a *App) AddPolicy(ctx context.Context, actor zonehold.Actor, in NewPolicy)
 		if err := tx.InsertPolicy(ctx, p); err != nil {
 			return err
 		}
+		detail := map[string]any{"name": string(pattern), "method": string(in.Method), "for_account": p.AccountID, "by": p.Actor, "reason": p.Reason}
+		if err := a.audit(ctx, tx, actor, "policy.create", p.ID, detail); err != nil {
+			return err
+		}
 		return a.look(ctx, tx, look)
 	})
 	if err != nil {
@@ -230,6 +234,10 @@ func (a *App) RevokePolicy(ctx context.Context, actor zonehold.Actor, id, by, re
 				return nil, nil
 			}
 			p.RevokedAt, p.RevokedBy, p.RevokeReason = now, by, reason
+			detail := map[string]any{"name": string(p.Pattern), "by": by, "reason": reason}
+			if err := a.audit(ctx, tx, actor, "policy.revoke", id, detail); err != nil {
+				return nil, err
+			}
 			return nil, tx.EndPolicy(ctx, id, by, reason, now)
 		},
 		code: func() problem.Code { return goneCodes[p.Method] },

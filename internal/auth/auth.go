@@ -38,14 +38,14 @@ type Token = store.Token
 
 // TokenStore is what this package needs of the store.
 type TokenStore interface {
-	CreateAccount(ctx context.Context, a zonehold.Account) (zonehold.Account, error)
+	CreateAccount(ctx context.Context, a zonehold.Account, entries ...store.Audit) (zonehold.Account, error)
 	AccountByName(ctx context.Context, name string) (zonehold.Account, error)
 	Account(ctx context.Context, id string) (zonehold.Account, error)
 	Accounts(ctx context.Context) ([]zonehold.Account, error)
-	InsertToken(ctx context.Context, t store.Token) error
+	InsertToken(ctx context.Context, t store.Token, entries ...store.Audit) error
 	TokenByHash(ctx context.Context, hash [32]byte) (store.Token, zonehold.Account, error)
 	Tokens(ctx context.Context, accountID string) ([]store.Token, error)
-	RevokeToken(ctx context.Context, accountID, id string) error
+	RevokeToken(ctx context.Context, accountID, id string, entries ...store.Audit) error
 	TouchToken(ctx context.Context, id string, at time.Time) error
 }
 
@@ -193,7 +193,8 @@ func (a *Auth) Grant(ctx context.Context, accountID, name string, scopes []zoneh
 		ID: zonehold.NewID(zonehold.PrefixToken), AccountID: accountID, Name: name, Prefix: text[:shownChars],
 		Hash: hash(text), Scopes: scopes, CreatedAt: now,
 	}
-	if err := a.store.InsertToken(ctx, t); err != nil {
+	made := entry(ctx, accountID, "token.create", t.ID, t.Name, map[string]any{"prefix": t.Prefix, "scopes": scopes})
+	if err := a.store.InsertToken(ctx, t, made); err != nil {
 		return "", Token{}, fmt.Errorf("storing the token: %w", err)
 	}
 	return text, t, nil
@@ -211,7 +212,7 @@ func (a *Auth) Tokens(ctx context.Context, accountID string) ([]Token, error) {
 // Revoke ends a token: at once in this process, within CacheLife in others.
 // ErrNotFound when the account has no such token.
 func (a *Auth) Revoke(ctx context.Context, accountID, id string) error {
-	err := a.store.RevokeToken(ctx, accountID, id)
+	err := a.store.RevokeToken(ctx, accountID, id, entry(ctx, accountID, "token.revoke", id, "", nil))
 	a.mu.Lock()
 	a.gen++
 	for h, c := range a.cache {
@@ -245,7 +246,8 @@ func (a *Auth) CreateAccount(ctx context.Context, name, email string, confirmed 
 	} else if confirmed {
 		return zonehold.Account{}, fmt.Errorf("%w: give the e-mail address that is confirmed", ErrInvalid)
 	}
-	acc, err := a.store.CreateAccount(ctx, zonehold.Account{Name: name, Email: email, EmailConfirmed: confirmed})
+	made := entry(ctx, "", "account.create", "", name, map[string]any{"email": email, "email_confirmed": confirmed})
+	acc, err := a.store.CreateAccount(ctx, zonehold.Account{Name: name, Email: email, EmailConfirmed: confirmed}, made)
 	if err != nil {
 		return zonehold.Account{}, fmt.Errorf("creating account %s: %w", name, err)
 	}

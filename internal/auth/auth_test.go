@@ -28,7 +28,7 @@ type memory struct {
 	onLookup func() // runs after a row was read
 }
 
-func (m *memory) CreateAccount(_ context.Context, a zonehold.Account) (zonehold.Account, error) {
+func (m *memory) CreateAccount(_ context.Context, a zonehold.Account, _ ...store.Audit) (zonehold.Account, error) {
 	for _, b := range m.accounts {
 		if b.Name == a.Name {
 			return a, store.ErrExists
@@ -60,7 +60,7 @@ func (m *memory) Account(_ context.Context, id string) (zonehold.Account, error)
 
 func (m *memory) Accounts(context.Context) ([]zonehold.Account, error) { return m.accounts, nil }
 
-func (m *memory) InsertToken(_ context.Context, t store.Token) error {
+func (m *memory) InsertToken(_ context.Context, t store.Token, _ ...store.Audit) error {
 	m.tokens = append(m.tokens, t)
 	return nil
 }
@@ -94,7 +94,7 @@ func (m *memory) Tokens(_ context.Context, accountID string) (out []store.Token,
 	return out, nil
 }
 
-func (m *memory) RevokeToken(_ context.Context, accountID, id string) error {
+func (m *memory) RevokeToken(_ context.Context, accountID, id string, _ ...store.Audit) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, t := range m.tokens {

@@ -82,8 +82,8 @@ func (tx *Tx) InsertConnection(ctx context.Context, c *Connection) error {
 }
 
 // SetConnectionTest notes the result of a test, or ErrNotFound.
-func (s *Store) SetConnectionTest(ctx context.Context, accountID, id string, at time.Time, testError string) error {
-	res, err := s.w.ExecContext(ctx, "UPDATE connections SET tested_at = $1, test_error = $2 WHERE id = $3 AND account_id = $4",
+func (tx *Tx) SetConnectionTest(ctx context.Context, accountID, id string, at time.Time, testError string) error {
+	res, err := tx.q.ExecContext(ctx, "UPDATE connections SET tested_at = $1, test_error = $2 WHERE id = $3 AND account_id = $4",
 		micros(at), Text(testError), Text(id), accountID)
 	if err != nil {
 		return fmt.Errorf("noting a test: %w", err)

@@ -68,10 +68,13 @@ func TestConnections(t *testing.T) {
 		}
 		connection(t, s, b, "production")
 		at := c.TestedAt.Add(time.Hour)
-		if err := s.SetConnectionTest(ctx, a.ID, c.ID, at, "no\x00"); err != nil {
+		set := func(account, text string) error {
+			return s.InTx(ctx, func(tx *store.Tx) error { return tx.SetConnectionTest(ctx, account, c.ID, at, text) })
+		}
+		if err := set(a.ID, "no\x00"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SetConnectionTest(ctx, b.ID, c.ID, at, ""); !errors.Is(err, store.ErrNotFound) {
+		if err := set(b.ID, ""); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("testing another account's: %v", err)
 		}
 		list, err := s.Connections(ctx, a.ID)

@@ -1,0 +1,23 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/store"
+)
+
+type actingKey struct{}
+
+// Acting says who makes the calls with the context, for the audit log.
+func Acting(ctx context.Context, actor zonehold.Actor) context.Context {
+	return context.WithValue(ctx, actingKey{}, actor)
+}
+
+// entry is an entry of the audit log in the account's own log.
+func entry(ctx context.Context, account, action, target, name string, detail map[string]any) store.Audit {
+	actor, _ := ctx.Value(actingKey{}).(zonehold.Actor)
+	actor.Account.ID = account
+	return store.NewAudit(actor, action, target, name, detail, time.Now().UTC().Truncate(time.Microsecond))
+}
