@@ -62,11 +62,13 @@ type Store struct {
 	now        string        // SQL of the database's clock, microseconds
 	commits    atomic.Uint64 // transactions ended; see Stamp
 	endWatch   func() error  // nil while nobody watches; see watchBeside
+	faults     *faults
+	outbox     chan struct{} // rings; see RingOutbox
 }
 
 // Open connects and brings the schema up to date.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s := &Store{dir: cfg.DataDir, vault: &vault{secret: cfg.SecretKey, dir: cfg.DataDir}}
+	s := &Store{dir: cfg.DataDir, vault: &vault{secret: cfg.SecretKey, dir: cfg.DataDir}, faults: newFaults(), outbox: make(chan struct{}, 1)}
 	open := s.openSQLite
 	if cfg.URL != "" {
 		open = s.openPostgres
@@ -118,7 +120,7 @@ func (s *Store) openSQLite(ctx context.Context, cfg Config) error {
 	s.reader.SetMaxOpenConns(4)
 	s.reader.SetMaxIdleConns(4)
 	s.liteWriter = &liteDB{db: s.writer}
-	s.w, s.r = s.liteWriter, &liteDB{db: s.reader}
+	s.w, s.r = noting{s.liteWriter, s.faults}, &liteDB{db: s.reader}
 	if err := s.writer.PingContext(ctx); err != nil {
 		return fmt.Errorf("opening %s: %w", file, err)
 	}
@@ -149,7 +151,7 @@ func (s *Store) openPostgres(ctx context.Context, cfg Config) error {
 	}
 	s.writer = stdlib.OpenDBFromPool(s.pool)
 	s.writer.SetMaxIdleConns(0)
-	s.reader, s.w, s.r = s.writer, s.writer, s.writer
+	s.reader, s.w, s.r = s.writer, noting{s.writer, s.faults}, s.writer
 	if err := s.pool.Ping(ctx); err != nil {
 		return fmt.Errorf("connecting to PostgreSQL: %w", &connectError{err})
 	}

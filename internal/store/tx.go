@@ -55,6 +55,12 @@ func (s *Store) Stamp() (stamp uint64, ok bool) { return s.commits.Load(), s.Alo
 
 // InTx runs fn in one transaction, committed when fn returns nil.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	err := s.inTx(ctx, fn)
+	s.faults.note(err)
+	return err
+}
+
+func (s *Store) inTx(ctx context.Context, fn func(tx *Tx) error) error {
 	if s.pool == nil {
 		lite, err := s.writer.BeginTx(ctx, nil)
 		if err != nil {

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -37,12 +38,19 @@ type Readiness struct {
 
 	mu     sync.Mutex // held during a round
 	at     time.Time
-	result map[string]string
-	ready  bool
+	health Health
+}
+
+// Health is the answer of Readiness.
+type Health struct {
+	Ready   bool              `json:"ready"`
+	Checks  map[string]string `json:"checks"`            // "ok", "degraded" or "failing"
+	Reasons map[string]string `json:"reasons,omitempty"` // why, where it may be told to anybody
 }
 
 type check struct {
 	name string
+	soft bool
 	run  func(context.Context) error
 }
 
@@ -51,23 +59,34 @@ type check struct {
 func (h *Readiness) Add(name string, run func(context.Context) error) {
 	h.checksMu.Lock()
 	defer h.checksMu.Unlock()
-	h.checks = append(h.checks, check{name, run})
+	h.checks = append(h.checks, check{name, false, run})
+}
+
+// AddSoft registers a check of something without which the process can still
+// answer: while it fails, it shows as degraded and the process stays ready.
+func (h *Readiness) AddSoft(name string, run func(context.Context) error) {
+	h.checksMu.Lock()
+	defer h.checksMu.Unlock()
+	h.checks = append(h.checks, check{name, true, run})
 }
 
 // Drain makes the process not ready for good, so that no new work is sent
 // here while it shuts down.
 func (h *Readiness) Drain() { h.draining.Store(true) }
 
-// Check runs the checks and gives "ok" or "failing" for each.
-func (h *Readiness) Check(ctx context.Context) (map[string]string, bool) {
+// Check runs the checks.
+func (h *Readiness) Check(ctx context.Context) Health {
+	if h.draining.Load() {
+		return Health{Checks: map[string]string{"shutdown": "draining"}}
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.checksMu.Lock()
 	checks := h.checks
 	h.checksMu.Unlock()
 	// A check added since, as at start, makes the last result worthless.
-	if h.result != nil && len(h.result) == len(checks) && time.Since(h.at) < checkLife {
-		return h.result, h.ready
+	if h.health.Checks != nil && len(h.health.Checks) == len(checks) && time.Since(h.at) < checkLife {
+		return h.health
 	}
 	// The caller going away must not show as a failing check to the next one.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit)
@@ -85,36 +104,44 @@ func (h *Readiness) Check(ctx context.Context) (map[string]string, bool) {
 		})
 	}
 	wg.Wait()
-	result := make(map[string]string, len(checks))
-	ready := len(checks) > 0
+	health := Health{Ready: len(checks) > 0, Checks: make(map[string]string, len(checks))}
 	for i, c := range checks {
-		state := "ok"
+		state, before := "ok", h.health.Checks[c.name]
 		if errs[i] != nil {
-			state, ready = "failing", false
+			state = "failing"
+			if c.soft {
+				state = "degraded"
+			}
+			health.Ready = health.Ready && c.soft
+			if public, ok := errors.AsType[publicError](errs[i]); ok {
+				if health.Reasons == nil {
+					health.Reasons = map[string]string{}
+				}
+				health.Reasons[c.name] = public.Public()
+			}
 		}
-		if h.Log != nil && h.result[c.name] != state && (state != "ok" || h.result[c.name] != "") {
+		if h.Log != nil && before != state && (state != "ok" || before != "") {
 			h.Log.WarnContext(ctx, "readiness changed", "check", c.name, "state", state, "error", errs[i])
 		}
-		result[c.name] = state
+		health.Checks[c.name] = state
 	}
-	h.result, h.ready, h.at = result, ready, time.Now()
-	return result, ready
+	h.health, h.at = health, time.Now()
+	return health
 }
 
-// Handler serves /readyz: 200 when every check passes, else 503. The reply
-// names the checks; why one fails is in the log.
+// publicError is an error with a text that anybody may read.
+type publicError interface {
+	error
+	Public() string
+}
+
+// Handler serves /readyz: 200 when every check passes that has to, else 503.
+// The reply names the checks, and says why as far as everybody may know it;
+// the rest is in the log.
 func (h *Readiness) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		SetRoute(r.Context(), "/readyz")
-		reply := struct {
-			Ready  bool              `json:"ready"`
-			Checks map[string]string `json:"checks"`
-		}{}
-		if h.draining.Load() {
-			reply.Checks = map[string]string{"shutdown": "draining"}
-		} else {
-			reply.Checks, reply.Ready = h.Check(r.Context())
-		}
+		reply := h.Check(r.Context())
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		if !reply.Ready {

@@ -11,14 +11,15 @@ import (
 
 // NewLogger makes the logger of the process. Format is "json", anything else
 // is text. Times are UTC; secrets are masked; lines written with the context
-// of a request carry its request_id.
+// of a request carry its request_id; a failure that repeats itself is not
+// written each time.
 func NewLogger(w io.Writer, level slog.Leveler, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: replaceAttr}
 	var h slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {
 		h = slog.NewJSONHandler(w, opts)
 	}
-	return slog.New(requestHandler{h})
+	return slog.New(repeats{requestHandler{h}, &seenLines{lines: map[[2]string]*seenLine{}}})
 }
 
 const masked = "[redacted]"
