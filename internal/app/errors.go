@@ -52,7 +52,7 @@ func (a *App) ours(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("looking after a %s: %w", what, err)
 	}
 	a.log.ErrorContext(ctx, "the database failed", "doing", what, "err", err)
-	return &Error{Kind: KindUnavailable, Message: "The database does not answer. Try again soon."}
+	return &Error{Kind: KindUnavailable, Message: store.FaultOf(err).Text()}
 }
 
 // refused turns an error of the hostname rules into one with the problem of
@@ -77,4 +77,18 @@ func clip(s string, n int) string {
 		n--
 	}
 	return s[:n]
+}
+
+// Unavailable is the refusal for an error that says that the database cannot
+// work at the moment, or nil.
+func Unavailable(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return nil
+	}
+	fault := store.FaultOf(err)
+	if fault == "" {
+		return nil
+	}
+	return &Error{Kind: KindUnavailable, Message: fault.Text()}
 }

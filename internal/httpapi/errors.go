@@ -152,6 +152,9 @@ func (s *server) explain(r *http.Request, err error) (*api.Error, time.Duration)
 		return fault(codeUnavailable, "The request was ended before it was done."), retryAfterUnavailable
 	}
 	s.Log.ErrorContext(r.Context(), "request failed", "error", err)
+	if ae := app.Unavailable(err); ae != nil {
+		return s.explainApp(r, ae)
+	}
 	return fault(codeInternal, ""), 0
 }
 

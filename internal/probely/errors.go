@@ -151,5 +151,8 @@ func asAPIError(err error) (*apiError, bool) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return errUnavailable(0), true
 	}
+	if app.Unavailable(err) != nil { // logged, as nobody else does
+		return errUnavailable(0), false
+	}
 	return refuse(http.StatusInternalServerError, textInternal), false
 }

@@ -219,5 +219,8 @@ func asAPIError(err error) (*apiError, bool) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return errUnavailable(0), true
 	}
+	if app.Unavailable(err) != nil { // logged, as nobody else does
+		return errUnavailable(0), false
+	}
 	return errInternal(), false
 }
