@@ -50,13 +50,14 @@ func (tx *Tx) AppendEvents(ctx context.Context, events []*zonehold.Event) error 
 		rows[i] = append(rows[i], count[id])
 	}
 	type last struct {
-		id  string
-		seq int64
+		id      string
+		seq     int64
+		outlets int64
 	}
 	number := bulk{types: "ti", text: `WITH v (v_id, v_n) AS ({rows})
-		UPDATE accounts SET event_seq = event_seq + v_n FROM v WHERE id = v_id RETURNING id, event_seq`}
+		UPDATE accounts SET event_seq = event_seq + v_n FROM v WHERE id = v_id RETURNING id, event_seq, outlets`}
 	found, err := queryBulk(ctx, tx.s, tx.q, number, rows, func(row scanner) (l last, err error) {
-		err = row.Scan(&l.id, &l.seq)
+		err = row.Scan(&l.id, &l.seq, &l.outlets)
 		return l, err
 	})
 	if err != nil {
@@ -66,8 +67,15 @@ func (tx *Tx) AppendEvents(ctx context.Context, events []*zonehold.Event) error 
 		return fmt.Errorf("numbering events: account: %w", ErrNotFound)
 	}
 	next := map[string]int64{}
+	var told []string
 	for _, l := range found {
 		next[l.id] = l.seq - count[l.id]
+		if l.outlets > 0 {
+			told = append(told, l.id)
+		}
+	}
+	if err := tx.toOutbox(ctx, told); err != nil {
+		return err
 	}
 	rows = make([][]any, len(events))
 	for i, e := range events {
@@ -93,16 +101,18 @@ func (s *Store) Events(ctx context.Context, accountID, after string, limit int) 
 	}
 	rows, err := s.r.QueryContext(ctx, `SELECT id, account_id, seq, type, domain_id, created_at, data FROM events
 		WHERE account_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, accountID, seq, limit)
-	out, err := collect(rows, err, func(row scanner) (e zonehold.Event, err error) {
-		var (
-			created int64
-			data    string
-		)
-		err = row.Scan(&e.ID, &e.AccountID, &e.Seq, &e.Type, &e.DomainID, &created, &data)
-		e.CreatedAt, e.Data = fromMicros(created), []byte(data)
-		return e, err
-	})
+	out, err := collect(rows, err, scanEvent)
 	return out, doing("listing events", err)
+}
+
+func scanEvent(row scanner) (e zonehold.Event, err error) {
+	var (
+		created int64
+		data    string
+	)
+	err = row.Scan(&e.ID, &e.AccountID, &e.Seq, &e.Type, &e.DomainID, &created, &data)
+	e.CreatedAt, e.Data = fromMicros(created), []byte(data)
+	return e, err
 }
 
 // Prune deletes events and idempotency keys older than the given times.
