@@ -200,6 +200,8 @@ func (c *client) exchange(ctx context.Context, method, path string, body []byte)
 	text, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
+	case err == nil && ctx.Err() != nil:
+		return nil, FaultTimeout, "no answer in time" // what came is cut short
 	case err != nil:
 		return nil, faultOf(ctx, err), "the answer broke off: " + problem.Clean(plain(err), maxDetail)
 	case len(text) > maxAnswer:

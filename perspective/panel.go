@@ -43,6 +43,7 @@ type Panel struct {
 	// Changed is told of changes, one at a time; set it before the first use.
 	// Nil: nobody is.
 	Changed func(Change)
+	telling sync.Mutex
 }
 
 type member struct {
@@ -219,6 +220,8 @@ func (p *Panel) note(m *member, fault Fault, detail string, took time.Duration, 
 	}
 	m.mu.Unlock()
 	if change != nil && p.Changed != nil {
+		p.telling.Lock()
+		defer p.telling.Unlock()
 		p.Changed(*change)
 	}
 }
