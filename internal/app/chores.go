@@ -23,6 +23,7 @@ func (a *App) chores() []chore {
 		{"owners", 5 * time.Minute, a.watchOwners},
 		{"retention", time.Hour, a.retain},
 		{"audit", time.Hour, a.forgetAudit},
+		{"figures", time.Minute, a.takeFigures},
 	}
 }
 
