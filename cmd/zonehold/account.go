@@ -30,7 +30,7 @@ func (c *cli) withAuth(ctx context.Context, fn func(ctx context.Context, a *auth
 		return databaseError(err)
 	}
 	a := auth.New(s)
-	err = fn(ctx, a)
+	err = fn(auth.Acting(ctx, self()), a)
 	a.Close()
 	if cerr := s.Close(); err == nil {
 		err = cerr

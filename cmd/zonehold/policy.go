@@ -202,7 +202,7 @@ func (c *cli) operator(cmd *cobra.Command, fn func(context.Context, operator) er
 
 // onData are the acts on the data themselves.
 func onData(a app.Policies) operator {
-	self := zonehold.Actor{Scopes: []zonehold.Scope{zonehold.ScopeOperator}}
+	self := self()
 	return operator{
 		create: func(ctx context.Context, in api.CreatePolicy) (*api.Policy, error) {
 			policy := app.NewPolicy{Method: zonehold.Method(in.Method), Pattern: in.Pattern, Account: in.Account, By: in.By, Reason: in.Reason}

@@ -66,6 +66,7 @@ func (s *server) pipeline(op *huma.Operation, ru rules, w http.ResponseWriter, r
 		if ru.fast != nil && ru.fast(w, r, actor) {
 			return
 		}
+		actor = auth.Traced(actor, w, r)
 		r = r.WithContext(context.WithValue(r.Context(), actorKey{}, &actor))
 	}
 	if err := checkQuery(r); err != nil {

@@ -62,7 +62,7 @@ func (s *server) createToken(ctx context.Context, in *struct{ Body api.CreateTok
 	for i, w := range in.Body.Scopes {
 		scopes[i] = zonehold.Scope(w)
 	}
-	secret, t, err := s.Auth.Issue(ctx, actorOf(ctx).Account.ID, in.Body.Name, scopes)
+	secret, t, err := s.Auth.Issue(auth.Acting(ctx, actorOf(ctx)), actorOf(ctx).Account.ID, in.Body.Name, scopes)
 	if errors.Is(err, auth.ErrInvalid) {
 		return reply{}, badField("name", sentence(strings.TrimPrefix(err.Error(), auth.ErrInvalid.Error()+": ")))
 	}
@@ -77,7 +77,7 @@ func (s *server) revokeToken(ctx context.Context, in *struct {
 }) (reply, error) {
 	err := auth.ErrNotFound
 	if zonehold.ValidID(zonehold.PrefixToken, in.ID) {
-		err = s.Auth.Revoke(ctx, actorOf(ctx).Account.ID, in.ID)
+		err = s.Auth.Revoke(auth.Acting(ctx, actorOf(ctx)), actorOf(ctx).Account.ID, in.ID)
 	}
 	if errors.Is(err, auth.ErrNotFound) {
 		return reply{}, fault(codeNotFound, "The account has no such token.")

@@ -112,6 +112,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (rep reply, err 
 		if c.actor, err = h.authenticate(r); err != nil {
 			return reply{}, err
 		}
+		c.actor = auth.Traced(c.actor, w, r)
 		if d := h.limit.Wait(c.actor.TokenID, time.Now()); d > 0 {
 			return reply{}, errThrottled(d)
 		}

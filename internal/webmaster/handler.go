@@ -112,6 +112,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, token string, ac
 	if err != nil {
 		return reply{}, err
 	}
+	actor = auth.Traced(actor, w, r)
 	if d := h.limit.Wait(actor.TokenID, time.Now()); d > 0 {
 		return reply{}, errRequests(d)
 	}
