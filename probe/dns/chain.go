@@ -22,6 +22,7 @@ type zoneKeys struct {
 	fault *Fault
 	keys  []*zoneKey
 	ds    []delegationKey // what the keys were accepted by
+	chain *ChainLink      // the messages that all this follows from
 
 	found time.Time // when it was asked for, by the clock of the machine
 	until time.Time // when it must be asked for again, by the clock of Config.Now
@@ -122,7 +123,7 @@ func unknownKeys(zone string, rtype uint16, err error) *zoneKeys {
 
 // inherit is the state of a zone that its parent alone decides.
 func (k *zoneKeys) inherit(zone string) *zoneKeys {
-	return &zoneKeys{zone: zone, wire: wireOf(zone), state: k.state, fault: k.fault, found: k.found, until: k.until, err: k.err}
+	return &zoneKeys{zone: zone, wire: wireOf(zone), state: k.state, fault: k.fault, chain: k.chain, found: k.found, until: k.until, err: k.err}
 }
 
 // findKeys asks the parent of a zone for its DS records, or the proof that it
@@ -133,7 +134,7 @@ func (r *Resolver) findKeys(ctx context.Context, w *work, name string, at *Zone)
 		for _, a := range r.cfg.TrustAnchors {
 			ds = append(ds, delegationKey{a.KeyTag, a.Algorithm, a.DigestType, a.Digest})
 		}
-		return r.fetchKeys(ctx, w, "", r.root, ds, r.cfg.Now().Add(maxKeyAge(name)))
+		return r.fetchKeys(ctx, w, "", r.root, trusted{ds: ds, until: r.cfg.Now().Add(maxKeyAge(name))})
 	}
 	parent, err := r.walk(ctx, w, nil, parentName(name), false)
 	if err != nil && !errors.Is(err, ErrNotDelegated) {
@@ -165,8 +166,16 @@ func (r *Resolver) findKeys(ctx context.Context, w *work, name string, at *Zone)
 				}
 			}
 		}
-		return r.keysBy(ctx, w, name, at, v)
+		return r.keysBy(ctx, w, name, at, v, &a)
 	}
+}
+
+// trusted is what a zone's keys are accepted by.
+type trusted struct {
+	ds    []delegationKey
+	until time.Time
+	above *ChainLink
+	by    []byte // the message with the DS records; nil at the root
 }
 
 // maxOthers is how many more servers of a zone are asked for keys when what
@@ -191,10 +200,11 @@ func (r *Resolver) judgeDS(ctx context.Context, w *work, k *zoneKeys, parent *Zo
 	return r.judgeBy(ctx, w, k, parent, q, a)
 }
 
-// keysBy goes on from what the parent says about the DS records of name.
-func (r *Resolver) keysBy(ctx context.Context, w *work, name string, at *Zone, v verdict) *zoneKeys {
+// keysBy goes on from what the parent says about the DS records of name, in
+// the answer a.
+func (r *Resolver) keysBy(ctx context.Context, w *work, name string, at *Zone, v verdict, a *ServerAnswer) *zoneKeys {
 	until := earlier(v.until, r.cfg.Now().Add(maxKeyAge(name)))
-	insecure := &zoneKeys{zone: name, wire: wireOf(name), state: SecurityInsecure, found: time.Now(), until: until}
+	insecure := &zoneKeys{zone: name, wire: wireOf(name), state: SecurityInsecure, chain: unsignedLink(name, v.chain, a), found: time.Now(), until: until}
 	switch {
 	case v.state == SecurityInsecure:
 		return insecure
@@ -210,7 +220,7 @@ func (r *Resolver) keysBy(ctx context.Context, w *work, name string, at *Zone, v
 		if ds = usableDS(ds); len(ds) == 0 {
 			return insecure
 		}
-		return r.fetchKeys(ctx, w, name, at, ds, until)
+		return r.fetchKeys(ctx, w, name, at, trusted{ds, until, v.chain, a.Wire})
 	case v.kind == KindNoData && v.proof.types.has(dns.TypeNS):
 		return insecure
 	}
@@ -222,7 +232,7 @@ func (r *Resolver) keysBy(ctx context.Context, w *work, name string, at *Zone, v
 
 // fetchKeys asks the zone for its keys, and accepts those that a DS record
 // vouches for, directly or by their signature.
-func (r *Resolver) fetchKeys(ctx context.Context, w *work, name string, at *Zone, ds []delegationKey, until time.Time) *zoneKeys {
+func (r *Resolver) fetchKeys(ctx context.Context, w *work, name string, at *Zone, by trusted) *zoneKeys {
 	q, err := newQuestion(name, dns.TypeDNSKEY)
 	if err != nil {
 		return unknownKeys(name, dns.TypeDNSKEY, err)
@@ -234,10 +244,10 @@ func (r *Resolver) fetchKeys(ctx context.Context, w *work, name string, at *Zone
 	if err != nil {
 		return unknownKeys(name, dns.TypeDNSKEY, err)
 	}
-	k := r.acceptKeys(w, name, &a, ds, until)
+	k := r.acceptKeys(w, name, &a, by)
 	for _, c := range r.otherServers(zone, a.Addr, verdict{state: k.state, fault: k.fault}) {
 		if a, _ := r.exchange(ctx, w, zone.Name, c.server, c.addr, q, effortFull); a.Status == StatusOK && a.Kind != KindReferral {
-			if k = r.acceptKeys(w, name, &a, ds, until); k.state != SecurityBogus {
+			if k = r.acceptKeys(w, name, &a, by); k.state != SecurityBogus {
 				break
 			}
 		}
@@ -246,8 +256,9 @@ func (r *Resolver) fetchKeys(ctx context.Context, w *work, name string, at *Zone
 }
 
 // acceptKeys validates the DNSKEY set of one server (RFC 4035 section 5.2).
-func (r *Resolver) acceptKeys(w *work, name string, a *ServerAnswer, ds []delegationKey, until time.Time) *zoneKeys {
-	k := &zoneKeys{zone: name, wire: wireOf(name), ds: ds, found: time.Now(), until: until}
+func (r *Resolver) acceptKeys(w *work, name string, a *ServerAnswer, by trusted) *zoneKeys {
+	ds := by.ds
+	k := &zoneKeys{zone: name, wire: wireOf(name), ds: ds, found: time.Now(), until: by.until}
 	fail := func(f *Fault) *zoneKeys {
 		f.Zone, f.Name, f.Type = name, name, dns.TypeDNSKEY
 		f.DSTags = dsTags(ds)
@@ -301,6 +312,7 @@ func (r *Resolver) acceptKeys(w *work, name string, a *ServerAnswer, ds []delega
 	}
 	k.state = SecuritySecure
 	k.until = earlier(k.until, valid.until)
+	k.chain = signedLink(name, by, a)
 	return k
 }
 

@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Labour is what validation cost one lookup.
@@ -78,3 +79,6 @@ func (r *Resolver) AskWithOldKeys(ctx context.Context, zone, name string, qtype 
 	w.rememberKeys(zone, &old, false)
 	return r.ask(ctx, w, q)
 }
+
+// Judging is what signatures are judged by.
+func (r *Resolver) Judging() ([]TrustAnchor, time.Time) { return r.cfg.TrustAnchors, r.cfg.Now() }

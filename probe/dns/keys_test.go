@@ -141,7 +141,7 @@ func TestDSRecords(t *testing.T) {
 			}
 			continue
 		}
-		k := r.acceptKeys(r.newWork(), "example.com", a, ds, s.now.Add(maxOwnKeyAge))
+		k := r.acceptKeys(r.newWork(), "example.com", a, trusted{ds: ds, until: s.now.Add(maxOwnKeyAge)})
 		if k.state != tt.want || tt.code != "" && k.fault.Code != tt.code {
 			t.Errorf("%s: %s %v, want %s %s", tt.name, k.state, k.fault, tt.want, tt.code)
 		}
@@ -149,7 +149,7 @@ func TestDSRecords(t *testing.T) {
 	// The key that is vouched for must have signed the keys.
 	other := newSigner(t, "example.com")
 	a = &ServerAnswer{Wire: s.wire(&dns.Msg{Answer: []dns.RR{s.key, other.key, other.sig([]dns.RR{s.key, other.key})}})}
-	if k := r.acceptKeys(r.newWork(), "example.com", a, []delegationKey{two}, s.now); k.state != SecurityBogus || k.fault.Code != FaultNoMatchingKey {
+	if k := r.acceptKeys(r.newWork(), "example.com", a, trusted{ds: []delegationKey{two}, until: s.now}); k.state != SecurityBogus || k.fault.Code != FaultNoMatchingKey {
 		t.Errorf("keys signed by a stranger: %s %v", k.state, k.fault)
 	}
 }

@@ -199,7 +199,7 @@ func FuzzValidate(f *testing.F) {
 				if cost := w.cost(); cost.Work > maxWork || cost.Rounds > maxHashing || cost.Checks > maxWork {
 					t.Errorf("%+v", cost)
 				}
-				r.acceptKeys(w, "example.com", a, []delegationKey{{keys.keys[0].tag, dns.ED25519, dns.SHA256, make([]byte, 32)}}, s.now)
+				r.acceptKeys(w, "example.com", a, trusted{ds: []delegationKey{{keys.keys[0].tag, dns.ED25519, dns.SHA256, make([]byte, 32)}}, until: s.now})
 			}
 		}
 		// What a proof would show if its signature were right.

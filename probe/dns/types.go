@@ -110,6 +110,9 @@ type ServerAnswer struct {
 	ChildNSSeen []string // NS set of the zone that came along with the answer
 	Security    Security // of this very answer; SecurityIndeterminate unless Status is ok
 	Fault       *Fault   // why Security is bogus, or indeterminate in spite of validation
+	// Chain is what Security was found by, so that it can be found again by
+	// Revalidate; nil where there was nothing to judge by.
+	Chain *ChainLink
 }
 
 // Record is one resource record with its content unescaped.

@@ -36,10 +36,12 @@ func wantSecurity(t testing.TB, r *dns.Resolver, name string, qtype uint16, kind
 	if a.Security != want || (a.Fault != nil) != (want == dns.SecurityBogus) {
 		t.Errorf("%s %d: %s (%v), want %s\n%s", name, qtype, a.Security, a.Fault, want, show(a))
 	}
-	for _, s := range a.Servers {
+	for i := range a.Servers {
+		s := &a.Servers[i]
 		if s.Security != want || s.Kind != kind {
 			t.Errorf("%s %d at %s: %s %s (%v), want %s %s", name, qtype, s.Server, s.Kind, s.Security, s.Fault, kind, want)
 		}
+		wantSameAgain(t, r, a, s)
 	}
 	return a
 }

@@ -19,6 +19,7 @@ type verdict struct {
 	set   *rrset    // the records of a positive answer
 	proof proven    // of a negative answer
 	until time.Time // what was proven holds no longer
+	chain *ChainLink
 }
 
 func bogus(f *Fault) verdict { return verdict{state: SecurityBogus, fault: f} }
@@ -48,6 +49,7 @@ func (r *Resolver) validate(ctx context.Context, w *work, q *question, answers [
 	for i := range answers {
 		if j := findAddr(answers[:i], answers[i].Addr); j >= 0 {
 			answers[i].Security, answers[i].Fault, answers[i].Kind = answers[j].Security, answers[j].Fault, answers[j].Kind
+			answers[i].Chain = answers[j].Chain
 			continue
 		}
 		r.validateOne(ctx, w, answers[i].zone, q, &answers[i].ServerAnswer)
@@ -76,6 +78,7 @@ func (r *Resolver) validateOne(ctx context.Context, w *work, zone *Zone, q *ques
 		// What was not judged must not pass for what needs no judgement.
 		a.Fault = unknownKeys(zone.Name, q.qtype, nil).fault
 	}
+	a.Chain = v.chain
 	if v.kind != "" {
 		a.Kind = v.kind
 	}
@@ -105,7 +108,11 @@ func (r *Resolver) keysAt(ctx context.Context, w *work, name string, zone *Zone,
 	if keys.Status != StatusOK || keys.Kind != KindData {
 		return nil
 	}
-	if k = r.acceptKeys(w, name, &keys, k.ds, k.until); k.state != SecuritySecure {
+	by := trusted{ds: k.ds, until: k.until}
+	if k.chain != nil {
+		by.above, by.by = k.chain.Above, k.chain.DS
+	}
+	if k = r.acceptKeys(w, name, &keys, by); k.state != SecuritySecure {
 		return nil
 	}
 	return k
@@ -118,7 +125,7 @@ const maxCutsSought = 5
 func (r *Resolver) judge(ctx context.Context, w *work, zone *Zone, q *question, a *ServerAnswer) verdict {
 	k := r.keysOf(ctx, w, zone.Name, zone)
 	if k.state != SecuritySecure {
-		return verdict{state: k.state, fault: k.fault, kind: a.Kind}
+		return verdict{state: k.state, fault: k.fault, kind: a.Kind, chain: k.chain}
 	}
 	return r.judgeBy(ctx, w, k, zone, q, a)
 }
@@ -136,7 +143,7 @@ func (r *Resolver) judgeBy(ctx context.Context, w *work, k *zoneKeys, zone *Zone
 	}
 	if signer, ok := sets.signerBelow(k.wire, wireOf(lowest)); ok {
 		if k = r.keysOf(ctx, w, signer.String(), zone); k.state != SecuritySecure {
-			return verdict{state: k.state, fault: k.fault, kind: a.Kind}
+			return verdict{state: k.state, fault: k.fault, kind: a.Kind, chain: k.chain}
 		}
 	}
 	v := r.evaluate(w, k, sets, q, a)
@@ -147,7 +154,7 @@ func (r *Resolver) judgeBy(ctx context.Context, w *work, k *zoneKeys, zone *Zone
 		case c.state == SecurityBogus:
 			return v
 		case c.state != SecuritySecure:
-			return verdict{state: c.state, fault: c.fault, kind: a.Kind}
+			return verdict{state: c.state, fault: c.fault, kind: a.Kind, chain: c.chain}
 		case c.zone == at:
 			v = r.evaluate(w, c, sets, q, a)
 		}
@@ -169,6 +176,12 @@ func (s rrsets) signerBelow(apex, name wireName) (wireName, bool) {
 
 // evaluate validates an answer with the keys of the zone that gave it.
 func (r *Resolver) evaluate(w *work, k *zoneKeys, sets rrsets, q *question, a *ServerAnswer) verdict {
+	v := r.weigh(w, k, sets, q, a)
+	v.chain = k.chain
+	return v
+}
+
+func (r *Resolver) weigh(w *work, k *zoneKeys, sets rrsets, q *question, a *ServerAnswer) verdict {
 	now := r.cfg.Now()
 	name := wireName(q.wire)
 	switch a.Kind {
