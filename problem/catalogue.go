@@ -12,7 +12,7 @@ var areas = []struct {
 	name, title string
 	entries     []Entry
 }{
-	{"ours", "Our side", ours},
+	{"ours", "Our side", slices.Concat(ours, heldBack)},
 	{"hostname", "The name that was given", hostname},
 	{"dns_servers", "Registration and name servers", dnsServers},
 	{"dns_name", "The place of a DNS record", dnsName},
@@ -24,7 +24,9 @@ var areas = []struct {
 	{"mail", "WHOIS and mail", slices.Concat(mail, mailbox)},
 	{"accounts", "Accounts and approvals", accounts},
 	{"grants", "What is on record", grants},
+	{"perspectives", "What other networks see", perspectives},
 	{"lifecycle", "The life of a proof", lifecycle},
+	{"claims", "Names that went to another account", claims},
 }
 
 // lookedForAtAll stands in where no fact says what was looked for.
@@ -41,7 +43,9 @@ var lookedForAtAll = map[string]string{
 	"mail":         "Confirmation through the domain's registered mail address",
 	"accounts":     "An account that this proof belongs to",
 	"grants":       "Something on record that gives the domain to the account",
+	"perspectives": "The same proof of control, seen from several networks",
 	"lifecycle":    "A proof that stands",
+	"claims":       "A name that no other account has",
 }
 
 var catalogue = sync.OnceValue(func() []Entry {
