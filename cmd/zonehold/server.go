@@ -94,6 +94,7 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 		Breaker:             app.BreakerConfig{Flips: cfg.BreakerFlips, Percent: cfg.BreakerPercent, Hold: cfg.BreakerHold},
 		Canaries:            cfg.Canaries,
 		OperatorAccount:     cfg.OperatorAccount,
+		NodeName:            cfg.NodeName,
 		PublicURL:           cfg.PublicURL,
 	})
 	if err != nil {
@@ -109,7 +110,11 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 	}
 	// Not before everything is served.
 	s.ready.Add("database", s.store.Ping)
+	s.ready.Add("writes", s.store.Writable)
 	s.ready.Add("jobs", s.app.Healthy)
+	s.ready.AddSoft("schema", (&slowCheck{run: sameSchema(s.store)}).check)
+	s.ready.AddSoft("resolver", (&slowCheck{run: resolves(out.kit.DNS)}).check)
+	metrics.Watch(s.figures, &s.ready)
 	return s, nil
 }
 
@@ -171,7 +176,7 @@ func (s *server) whenUp(ctx context.Context) http.Handler {
 // it was sent.
 func (s *server) apis() http.Handler {
 	native := httpapi.New(httpapi.Config{
-		Service: s.app, Grants: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
+		Service: s.app, Grants: s.app, Breakers: s.app, Audits: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
 		DomainVersion: s.app.DomainVersion, Stamp: s.app.Stamp,
 		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})
