@@ -114,7 +114,7 @@ func (p *Panel) Ask(ctx context.Context, q Request, ch zonehold.Challenge) []Res
 				return
 			}
 			out[i] = m.client.ask(ctx, q, ch)
-			if errors.Is(context.Cause(ctx), context.Canceled) && out[i].Fault != "" {
+			if errors.Is(ctx.Err(), context.Canceled) && out[i].Fault != "" {
 				return // it was we who gave up
 			}
 			p.note(m, out[i].Fault, out[i].Detail, out[i].Took, softwareOf(out[i].Answer))

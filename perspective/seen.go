@@ -95,6 +95,45 @@ func evidenceOf(ev *verify.Evidence) json.RawMessage {
 	return nil
 }
 
+// cleanSeen takes over what a perspective says it saw, of which nothing is to
+// be trusted: only what evidenceOf writes, fit to be shown, within its bounds.
+func cleanSeen(raw json.RawMessage) json.RawMessage {
+	var doc seenDoc
+	if len(raw) == 0 || len(raw) > evidence.MaxPerspective || json.Unmarshal(raw, &doc) != nil {
+		return nil
+	}
+	clean := func(texts ...*string) {
+		for _, s := range texts {
+			*s = problem.Clean(*s, seenText)
+		}
+	}
+	for i := range doc.Omitted {
+		clean(&doc.Omitted[i])
+	}
+	answers := make([]*seenAnswer, 0, len(doc.DNS)+1)
+	for i := range doc.DNS {
+		answers = append(answers, &doc.DNS[i])
+	}
+	if doc.Control != nil {
+		answers = append(answers, doc.Control)
+	}
+	for _, a := range answers {
+		clean(&a.Name, &a.Type, &a.Zone, &a.Security)
+	}
+	doc.eachServer(func(s *seenServer) {
+		clean(&s.Server, &s.Address, &s.Status, &s.Kind, &s.Error)
+		for i := range s.Records {
+			clean(&s.Records[i])
+		}
+	})
+	doc.eachHop(func(h *seenHop) { clean(&h.URL, &h.Address, &h.Location, &h.TLS, &h.BodySHA256, &h.Error) })
+	out, err := json.Marshal(doc)
+	if err != nil || len(out) > evidence.MaxPerspective {
+		return nil
+	}
+	return out
+}
+
 func (d *seenDoc) eachServer(fn func(*seenServer)) {
 	for i := range d.DNS {
 		for j := range d.DNS[i].Servers {

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/zonehold/zonehold"
-	"github.com/zonehold/zonehold/evidence"
 	"github.com/zonehold/zonehold/problem"
 	"github.com/zonehold/zonehold/verify"
 )
@@ -223,9 +222,7 @@ func decodeAnswer(body []byte) (*Answer, error) {
 		return nil, errors.New("the answer holds more than it may")
 	}
 	a.Detail, a.Software = problem.Clean(a.Detail, maxDetail), problem.Clean(a.Software, 60)
-	if len(a.Evidence) > evidence.MaxPerspective {
-		a.Evidence = nil
-	}
+	a.Evidence = cleanSeen(a.Evidence)
 	return &a, nil
 }
 

@@ -17,7 +17,7 @@ func (c *Config) Validate() error {
 		fail("roles", "one process does everything on SQLite; set roles to api,worker, or set database_url to share the work over PostgreSQL")
 	}
 	for _, f := range []struct{ key, path string }{
-		{"dns_root_hints", c.DNSRootHints}, {"dns_trust_anchors", c.DNSTrustAnchors}, {"rdap_bootstrap", c.RDAPBootstrap},
+		{"dns_root_hints", c.DNSRootHints}, {"dns_trust_anchors", c.DNSTrustAnchors}, {"rdap_bootstrap", c.RDAPBootstrap}, {"perspectives", c.Perspectives},
 	} {
 		if f.path == "" || isURL(f.path) {
 			continue

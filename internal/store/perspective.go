@@ -67,3 +67,19 @@ func (s *Store) PerspectiveStates(ctx context.Context) ([]PerspectiveState, erro
 	})
 	return out, doing("listing perspectives", err)
 }
+
+// PerspectivePolicies are the accounts, by name, that have a policy of their
+// own.
+func (s *Store) PerspectivePolicies(ctx context.Context) (map[string]string, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT name, perspectives FROM accounts WHERE perspectives <> ''")
+	type own struct{ account, policy string }
+	list, err := collect(rows, err, func(row scanner) (o own, err error) {
+		err = row.Scan(&o.account, &o.policy)
+		return o, err
+	})
+	out := make(map[string]string, len(list))
+	for _, o := range list {
+		out[o.account] = o.policy
+	}
+	return out, doing("listing policies of accounts", err)
+}
