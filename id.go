@@ -24,6 +24,7 @@ const (
 	PrefixContest  = "cnt"
 	PrefixTransfer = "trf"
 	PrefixKey      = "key"
+	PrefixBreaker  = "brk"
 )
 
 const idAlphabet = "0123456789abcdefghijklmnopqrstuv"

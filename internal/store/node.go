@@ -2,15 +2,32 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// Beat notes that a node is alive, by the clock of the database.
-func (s *Store) Beat(ctx context.Context, nodeID, name string) error {
-	_, err := s.w.ExecContext(ctx, "INSERT INTO nodes (id, name, started_at, beat_at) VALUES ($1, $2, "+s.now+", "+s.now+
-		") ON CONFLICT (id) DO UPDATE SET beat_at = "+s.now, nodeID, Text(name))
-	return doing("beating", err)
+// Beat notes that a node is alive, by the clock of the database, which it
+// returns, and leaves a mark. The beat counts only if the last mark is one of
+// those that this process left: false means that another process beats under
+// the same id.
+func (s *Store) Beat(ctx context.Context, nodeID, name, mark string, left []string) (now time.Time, ours bool, err error) {
+	args := []any{nodeID, Text(name), mark}
+	for _, m := range left {
+		args = append(args, m)
+	}
+	known := "1 = 0"
+	if len(left) > 0 {
+		known = "nodes.mark IN " + list(4, len(left))
+	}
+	var at int64
+	err = s.w.QueryRowContext(ctx, "INSERT INTO nodes (id, name, started_at, beat_at, mark) VALUES ($1, $2, "+s.now+", "+s.now+
+		", $3) ON CONFLICT (id) DO UPDATE SET beat_at = "+s.now+", mark = $3 WHERE "+known+" RETURNING beat_at", args...).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, false, nil
+	}
+	return fromMicros(at), err == nil, doing("beating", err)
 }
 
 // RemoveNode forgets a node that ends in good order.

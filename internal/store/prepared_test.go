@@ -18,7 +18,7 @@ func TestNewStatementBesideTransaction(t *testing.T) {
 		defer cancel()
 		beat := make(chan error, 1)
 		err := s.InTx(ctx, func(tx *store.Tx) error {
-			go func() { beat <- s.Beat(ctx, "node_1", "test") }()
+			go func() { _, _, err := s.Beat(ctx, "node_1", "test", "m", nil); beat <- err }()
 			time.Sleep(100 * time.Millisecond) // until it waits
 			_, err := tx.LockDomains(ctx, []string{"dom_1"})
 			return err
