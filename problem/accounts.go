@@ -26,7 +26,7 @@ var accounts = []Entry{
 		LookedFor:         "No other proved claim on {domain} (as the operator's policy asks)",
 		Found:             "Another account has proved {domain} (its name is not told). {detail}",
 		Fixes: []string{
-			"If the domain is yours now, remove the proof of the other account, {where}, and keep your own in place until {until}.",
+			"If the domain is yours now, keep your own proof in place until {until} (the end of the wait), and remove that of the other account before ({where}).",
 			"If a colleague has it, ask to have it offered to this account, or to be given access to that claim.",
 			"Remove records of other claims from the zone that you do not know.",
 		},

@@ -24,7 +24,7 @@ var claims = []Entry{
 		Title:             "The domain was handed over to another account",
 		Meaning:           "This account offered the domain to another one, which has proved it. With that proof this claim ended. It has new values; old records prove nothing for it.",
 		LookedFor:         "A claim that has not been handed over",
-		Found:             "{domain} went to the account that it was offered to on {until}.",
+		Found:             "{domain} went on {until} to the account that it was offered to.",
 		Fixes: []string{
 			"Delete the claim, and remove its record from the zone.",
 		},
