@@ -25,7 +25,7 @@ type Verdict int
 const (
 	Again     Verdict = iota // did not work; it is tried again
 	Delivered                // it is there
-	Never                    // did not work and never will; the outlet may be well
+	Never                    // did not work and never will
 	Gone                     // nobody is there any more: the outlet is disabled
 )
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -84,7 +85,11 @@ type ClaimQuery struct {
 	Slots     int           // at most so many
 	PerOutlet int           // under way for one outlet, over all processes; one that fails gets one
 	Tired     int           // at most so many for outlets that fail
-	After     string        // begin after this outlet
+	// PerAccount bounds what one account has under way in this process; Busy
+	// says what it has. 0: no bound.
+	PerAccount int
+	Busy       map[string]int
+	After      string // begin after this outlet
 }
 
 // farAway is when a time is so far in the future that only a clock that was
@@ -123,9 +128,9 @@ func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last 
 	if len(found) == 0 {
 		return nil, "", nil
 	}
-	slots, tired := q.Slots, q.Tired
 	err = s.InTx(ctx, func(tx *Tx) error {
-		claims, slots, tired = nil, q.Slots, q.Tired
+		slots, tired, mine := q.Slots, q.Tired, map[string]int{}
+		claims = nil
 		for _, r := range found {
 			if slots == 0 {
 				return nil
@@ -144,6 +149,9 @@ func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last 
 			}
 			open := o.Enabled && (micros(o.PauseUntil) <= now || micros(o.PauseUntil) > far)
 			n := min(per-sending, slots)
+			if q.PerAccount > 0 {
+				n = min(n, q.PerAccount-q.Busy[o.AccountID]-mine[o.AccountID])
+			}
 			if !open || n <= 0 {
 				n, open = 1, false // what is tried once does not wait
 			}
@@ -155,6 +163,7 @@ func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last 
 				tired -= len(taken)
 			}
 			slots -= len(taken)
+			mine[o.AccountID] += len(taken)
 			claims = append(claims, taken...)
 		}
 		return tx.withEvents(ctx, claims)
@@ -318,8 +327,8 @@ func (tx *Tx) disableOutlets(ctx context.Context, outcomes []Outcome, now time.T
 			continue
 		}
 		outlet, err := tx.Outlet(ctx, o.Claim.OutletID)
-		if err == ErrNotFound || err == nil && !outlet.Enabled {
-			continue
+		if errors.Is(err, ErrNotFound) || err == nil && (!outlet.Enabled || o.Failing && !outlet.FailingSince.Equal(o.Claim.Outlet.FailingSince)) {
+			continue // it went well meanwhile
 		}
 		if err != nil {
 			return err

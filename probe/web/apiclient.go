@@ -28,7 +28,10 @@ type APIConfig struct {
 	// Configured are the host:ports that the operator wrote into the
 	// configuration. They are reached with the system's resolver, without the
 	// guard and over plain http as well.
-	Configured   []string
+	Configured []string
+	// Open are addresses that, if the guard allows them, may be asked at any
+	// port and over plain http.
+	Open         []netip.Prefix
 	Roots        *x509.CertPool // that certificates must chain to; nil: the platform's, SSL_CERT_FILE honoured
 	UserAgent    string         // where a request has none; "": APIUserAgent
 	Timeout      time.Duration  // whole exchange with redirects and body; 0: 15 s
@@ -59,8 +62,8 @@ const (
 // or compression.
 //
 // Only https on port 443 is spoken, and every address is judged by the guard;
-// if it allows a loopback address, that one may be asked at any port and over
-// plain http. Configured endpoints have neither limit. Errors about addresses
+// if it allows a loopback address, or one of APIConfig.Open, that one may be
+// asked at any port and over plain http. Configured endpoints have neither limit. Errors about addresses
 // that the guard forbids are all the same probe.ErrForbidden (threat T14).
 //
 // Redirects 301, 302, 307 and 308 of a GET or HEAD are followed up to the
@@ -321,7 +324,7 @@ func (a *apiTransport) candidates(addrs []netip.Addr, scheme string, port uint16
 		if a.cfg.Dialer.Guard.Check(addr) != nil {
 			continue
 		}
-		if !addr.IsLoopback() && (scheme != "https" || port != 443) {
+		if !addr.IsLoopback() && !a.isOpen(addr) && (scheme != "https" || port != 443) {
 			public = true
 			continue
 		}
@@ -345,6 +348,10 @@ func (a *apiTransport) candidates(addrs []netip.Addr, scheme string, port uint16
 		return nil, fmt.Errorf("%w: %s at port %d, only https at port 443 is", ErrURL, scheme, port)
 	}
 	return nil, probe.ErrForbidden
+}
+
+func (a *apiTransport) isOpen(addr netip.Addr) bool {
+	return slices.ContainsFunc(a.cfg.Open, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // dialOne makes one connection in its share of the time that is left.

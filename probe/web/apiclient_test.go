@@ -474,3 +474,31 @@ func TestAPIClientCertificates(t *testing.T) {
 		}
 	}
 }
+
+// Addresses that the operator opens may be asked at any port and over http;
+// others stay as they are, and the guard comes first.
+func TestAPIClientOpenAddresses(t *testing.T) {
+	l := newLAN(t)
+	inside := netip.MustParseAddr("10.1.2.3")
+	l.name("inside.example", []netip.Addr{inside})
+	l.name("public.example", []netip.Addr{v4})
+	for _, addr := range []netip.Addr{inside, v4} {
+		l.handle(addr, 8080, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "here") })
+	}
+	open := func(c *APIConfig) { c.Open = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }
+	allowed := func(c *APIConfig) {
+		c.Dialer = &probe.Dialer{Route: l.Route, Guard: probe.NewGuard(probe.GuardConfig{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})}
+	}
+	if _, body, err := ask(t, l.api(open, allowed), "http://inside.example:8080/"); err != nil || body != "here" {
+		t.Errorf("an open address: %q, %v", body, err)
+	}
+	if _, _, err := ask(t, l.api(open, allowed), "http://public.example:8080/"); !errors.Is(err, ErrURL) {
+		t.Errorf("a public address over http: %v", err)
+	}
+	if _, _, err := ask(t, l.api(open), "http://inside.example:8080/"); !errors.Is(err, probe.ErrForbidden) {
+		t.Errorf("an open address that the guard forbids: %v", err)
+	}
+	if _, _, err := ask(t, l.api(allowed), "http://inside.example:8080/"); !errors.Is(err, ErrURL) {
+		t.Errorf("an allowed address that is not open: %v", err)
+	}
+}
