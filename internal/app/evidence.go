@@ -13,12 +13,15 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/evidence"
 	"github.com/zonehold/zonehold/internal/store"
 	zdns "github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/probe/registry"
 	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/problem"
+	"github.com/zonehold/zonehold/verify"
 )
 
 // Bounds of one stored document, which has at most store.MaxEvidence bytes.
@@ -29,139 +32,70 @@ const (
 	evidenceFetches = 24
 	evidenceAnswers = 200
 	evidenceGrounds = 50
+	evidenceZones   = 40
 )
 
-// The stored evidence of an attempt, version 1.
-type evidenceDoc struct {
-	Version    int               `json:"version"`
-	AttemptID  string            `json:"attempt_id"`
-	DomainID   string            `json:"domain_id"`
-	Method     string            `json:"method"`
-	Outcome    string            `json:"outcome"`
-	StartedAt  time.Time         `json:"started_at"`
-	DurationMS int64             `json:"duration_ms"`
-	Lookups    []evidenceLookup  `json:"dns"`
-	Control    *evidenceAnswer   `json:"dns_control"`
-	Fetches    []evidenceFetch   `json:"web"`
-	Decoys     []evidenceFetch   `json:"web_decoys"`
-	Grounds    []evidenceGround  `json:"grounds,omitempty"`
-	Registry   *evidenceRegistry `json:"registration,omitempty"`
-	Omitted    []string          `json:"omitted"` // what did not fit
+// subject is what a check was about, and where and when it ran.
+type subject struct {
+	hostname zonehold.Hostname
+	profile  zonehold.ProfileName
+	expected []evidence.Expected
+	software string
+	node     string
+	clock    evidence.Clock
 }
 
-// evidenceGround is a thing on record that a proof rests on, or does not.
-type evidenceGround struct {
-	Kind   string    `json:"kind"`
-	ID     string    `json:"id"`
-	By     string    `json:"by,omitempty"`
-	Reason string    `json:"reason,omitempty"`
-	Detail string    `json:"detail,omitempty"`
-	Since  time.Time `json:"since,omitzero"`
-	Until  time.Time `json:"until,omitzero"`
-	Counts bool      `json:"counts"`
+// subjectOf describes a check of a domain that ends now.
+func (a *App) subjectOf(d *store.Domain, method zonehold.Method) subject {
+	s := subject{software: a.cfg.Version, node: a.cfg.NodeName, clock: evidence.Clock{Source: "system", EndedAt: a.now()}}
+	if a.simulated {
+		s.clock.Source = "simulated"
+	} else {
+		s.clock.Synchronised, s.clock.MaxErrorUS = clockState()
+	}
+	if d == nil {
+		return s
+	}
+	s.hostname, s.profile = d.Hostname, d.Profile
+	m, ok := verify.Lookup(method)
+	if !ok {
+		return s
+	}
+	want := func(name, value string) {
+		s.expected = append(s.expected, evidence.Expected{Method: string(method), Profile: string(d.Profile), Name: name, Value: value})
+	}
+	switch c := m.Challenge(a.cfg.Kit, claimOf(d, nil)); {
+	case c.Record != nil:
+		want(c.Record.Type+" "+c.Record.Name, c.Record.Value)
+	case c.File != nil:
+		want(c.File.Path, c.File.Content)
+	case c.Tag != nil:
+		want(c.Tag.Name, c.Tag.Content)
+	}
+	return s
 }
 
-// evidenceRegistry says what a registry was asked. Of the contacts in its
-// answer nothing is kept but the role that matched, which a ground names; the
-// hash tells whether an answer that somebody kept is this one.
-type evidenceRegistry struct {
-	Protocol string    `json:"protocol"`
-	Server   string    `json:"server"`
-	URL      string    `json:"url,omitempty"`
-	AskedAt  time.Time `json:"asked_at"`
-	Bytes    int       `json:"bytes"`
-	SHA256   string    `json:"sha256"`
-	Statuses []string  `json:"statuses,omitempty"`
-	Redacted bool      `json:"redacted"`
-	Stale    bool      `json:"stale,omitempty"`
-}
-
-type evidenceLookup struct {
-	Hops  []evidenceAnswer `json:"hops"`
-	Error string           `json:"error,omitempty"`
-}
-
-type evidenceAnswer struct {
-	Name     string           `json:"name"`
-	Type     string           `json:"type"`
-	Zone     string           `json:"zone"`
-	Security string           `json:"security,omitempty"`
-	Fault    *evidenceFault   `json:"fault,omitempty"`
-	Servers  []evidenceServer `json:"servers"`
-}
-
-// evidenceFault says why an answer does not validate.
-type evidenceFault struct {
-	Code       string    `json:"code"`
-	Zone       string    `json:"zone"`
-	Name       string    `json:"name,omitempty"`
-	Type       string    `json:"type,omitempty"`
-	KeyTags    []uint16  `json:"key_tags,omitempty"`
-	DSTags     []uint16  `json:"ds_tags,omitempty"`
-	Inception  time.Time `json:"inception,omitzero"`
-	Expiration time.Time `json:"expiration,omitzero"`
-	Text       string    `json:"text"`
-}
-
-type evidenceServer struct {
-	Server  string   `json:"server"`
-	Address string   `json:"address"`
-	Status  string   `json:"status"`
-	Kind    string   `json:"kind,omitempty"`
-	RCode   string   `json:"rcode,omitempty"`
-	Proto   string   `json:"proto,omitempty"`
-	RTTus   int64    `json:"rtt_us"`
-	Records []string `json:"records,omitempty"`
-	Message []byte   `json:"message,omitempty"` // raw answer, base64
-	Error   string   `json:"error,omitempty"`
-
-	Security string         `json:"security,omitempty"`
-	Fault    *evidenceFault `json:"fault,omitempty"` // where it is another than that of the whole answer
-}
-
-type evidenceFetch struct {
-	Hops       []evidenceHop `json:"hops"`
-	Status     int           `json:"status"`
-	Body       []byte        `json:"body"` // base64, cut
-	BodyBytes  int           `json:"body_bytes"`
-	BodySHA256 string        `json:"body_sha256,omitempty"`
-	TooLarge   bool          `json:"too_large,omitempty"`
-	Encoding   string        `json:"content_encoding,omitempty"`
-	Error      string        `json:"error,omitempty"`
-	DurationMS int64         `json:"duration_ms"`
-}
-
-type evidenceHop struct {
-	URL      string       `json:"url"`
-	Address  string       `json:"address,omitempty"`
-	Resolved []string     `json:"resolved,omitempty"`
-	Failed   []string     `json:"failed,omitempty"`
-	Status   int          `json:"status"`
-	Location string       `json:"location,omitempty"`
-	Headers  [][2]string  `json:"headers,omitempty"`
-	TLS      *evidenceTLS `json:"tls,omitempty"`
-}
-
-type evidenceTLS struct {
-	Version  string    `json:"version"`
-	Cipher   string    `json:"cipher"`
-	ALPN     string    `json:"alpn,omitempty"`
-	Subject  string    `json:"subject"`
-	Issuer   string    `json:"issuer"`
-	Names    []string  `json:"names,omitempty"`
-	NotAfter time.Time `json:"not_after"`
-	SHA256   string    `json:"sha256"`
-	Chain    [][]byte  `json:"chain,omitempty"` // DER, base64
+// packEvidence makes what is stored of a check.
+func packEvidence(about subject, at *store.Attempt, r diagnose.Report, secrets []string) store.Packed {
+	body, blobs := evidenceJSON(about, at, r, secrets)
+	p := store.Pack(body)
+	p.Blobs = blobs
+	return p
 }
 
 // evidenceJSON writes what a check saw, within bounds and without the secrets
-// that it was given for the site (threat T13).
-func evidenceJSON(at *store.Attempt, r diagnose.Report, secrets []string) []byte {
-	w := evidenceWriter{secrets: veils(secrets)}
-	doc := evidenceDoc{
-		Version: 1, AttemptID: at.ID, DomainID: at.DomainID, Method: string(r.Method), Outcome: string(r.Outcome),
-		StartedAt: r.StartedAt.UTC(), DurationMS: r.Duration.Milliseconds(),
-		Lookups: []evidenceLookup{}, Omitted: []string{},
+// that it was given for the site (threat T13). Blobs are the messages that it
+// names by their hash.
+func evidenceJSON(about subject, at *store.Attempt, r diagnose.Report, secrets []string) (body []byte, blobs map[[32]byte][]byte) {
+	w := evidenceWriter{secrets: veils(secrets), places: map[*zdns.ChainLink]int{}, blobs: map[[32]byte][]byte{}}
+	doc := evidence.Document{
+		Version: 2, AttemptID: at.ID, DomainID: at.DomainID, Hostname: string(about.hostname), Software: w.text(about.software),
+		Node: w.text(about.node), Perspective: primary, Clock: &about.clock, Expected: about.expected,
+		Method: string(r.Method), Outcome: string(r.Outcome), StartedAt: jsonTime(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
+		Lookups: []evidence.Lookup{}, Omitted: []string{},
+	}
+	if r.Problem != nil {
+		doc.Code = string(r.Problem.Code)
 	}
 	for _, l := range r.Evidence.Lookups {
 		if l != nil {
@@ -174,12 +108,14 @@ func evidenceJSON(at *store.Attempt, r diagnose.Report, secrets []string) []byte
 	}
 	doc.Fetches, doc.Decoys = w.fetches(r.Evidence.Fetches), w.fetches(r.Evidence.Decoys)
 	for _, g := range r.Evidence.Grounds[:min(len(r.Evidence.Grounds), evidenceGrounds)] {
-		doc.Grounds = append(doc.Grounds, evidenceGround{
+		doc.Grounds = append(doc.Grounds, evidence.Ground{
 			Kind: g.Kind, ID: w.text(g.ID), By: w.text(g.By), Reason: w.text(g.Reason), Detail: w.text(g.Detail),
 			Since: jsonTime(g.Since), Until: jsonTime(g.Until), Counts: g.Counts,
 		})
 	}
 	doc.Registry = w.registry(r.Evidence.Registration)
+	doc.Perspectives = w.perspectives(r.Perspectives)
+	doc.Chains = w.chains
 	if w.dropped {
 		doc.Omitted = append(doc.Omitted, "some_answers")
 	}
@@ -189,44 +125,117 @@ func evidenceJSON(at *store.Attempt, r diagnose.Report, secrets []string) []byte
 		cut  func()
 	}{
 		{"", func() {}},
-		{"certificate_chains", func() { eachHop(&doc, func(h *evidenceHop) { cutChain(h) }) }},
+		{"certificate_chains", func() { eachHop(&doc, func(h *evidence.Hop) { cutChain(h) }) }},
 		{"decoy_bodies", func() { cutBodies(doc.Decoys, 0) }},
 		{"long_bodies", func() { cutBodies(doc.Fetches, 2048) }},
-		{"headers", func() { eachHop(&doc, func(h *evidenceHop) { h.Headers = nil }) }},
-		{"dns_messages", func() { eachServer(&doc, func(s *evidenceServer) { s.Message = nil }) }},
-		{"dns_records", func() { eachServer(&doc, func(s *evidenceServer) { s.Records = nil }) }},
-		{"everything", func() { doc.Lookups, doc.Control, doc.Fetches, doc.Decoys = []evidenceLookup{}, nil, nil, nil }},
+		{"headers", func() { eachHop(&doc, func(h *evidence.Hop) { h.Headers = nil }) }},
+		{"perspective_evidence", func() { cutPerspectives(doc.Perspectives) }},
+		{"dns_messages", func() {
+			doc.Chains, w.blobs = nil, nil
+			eachServer(&doc, func(s *evidence.Server) { s.Message, s.Chain = nil, nil })
+		}},
+		{"dns_records", func() { eachServer(&doc, func(s *evidence.Server) { s.Records = nil }) }},
+		{"everything", func() {
+			doc.Lookups, doc.Control, doc.Fetches, doc.Decoys = []evidence.Lookup{}, nil, nil, nil
+			doc.Perspectives, doc.Expected = nil, nil
+		}},
 	}
-	var out []byte
 	for _, c := range cuts {
 		if c.cut(); c.name != "" {
 			doc.Omitted = append(doc.Omitted, c.name)
 		}
 		var err error
-		if out, err = json.Marshal(doc); err != nil {
-			return []byte(`{"omitted":["everything"]}`) // our own types; a check must not end here
+		if body, err = json.Marshal(doc); err != nil {
+			panic("app: writing evidence: " + err.Error()) // our own types, with times that have a form
 		}
-		if len(out) <= store.MaxEvidence {
+		if len(body) <= store.MaxEvidence {
 			break
 		}
+	}
+	return body, w.blobs
+}
+
+// primary is the perspective of the service itself.
+const primary = "primary"
+
+func cutPerspectives(list []evidence.Perspective) {
+	for i := range list {
+		list[i].Evidence = nil
+	}
+}
+
+// maxPerspectives bounds those that are kept.
+const maxPerspectives = 20
+
+func (w *evidenceWriter) perspectives(list []evidence.Perspective) []evidence.Perspective {
+	var out []evidence.Perspective
+	for _, p := range list[:min(len(list), maxPerspectives)] {
+		p.Name, p.Region, p.Network = w.text(p.Name), w.text(p.Region), w.text(p.Network)
+		p.Code, p.Detail, p.AskedAt = w.text(p.Code), w.text(p.Detail), jsonTime(p.AskedAt)
+		p.Outcome = zonehold.Outcome(w.text(string(p.Outcome)))
+		for _, secret := range w.secrets {
+			p.Evidence = bytes.ReplaceAll(p.Evidence, []byte(secret), []byte(veil))
+		}
+		if len(p.Evidence) > evidence.MaxPerspective || !json.Valid(p.Evidence) {
+			p.Evidence = nil
+		}
+		out = append(out, p)
 	}
 	return out
 }
 
-func cutChain(h *evidenceHop) {
+// chain notes the zones that an answer was judged by, and returns the place of
+// the last one. What stands in the chains of very many names is kept once for
+// all.
+func (w *evidenceWriter) chain(l *zdns.ChainLink) *int {
+	if l == nil {
+		return nil
+	}
+	if i, ok := w.places[l]; ok {
+		return &i
+	}
+	above := w.chain(l.Above)
+	if len(w.chains) == evidenceZones {
+		w.dropped = true
+		return nil
+	}
+	if l.Above != nil && above == nil {
+		return nil
+	}
+	z := evidence.ZoneKeys{Zone: w.text(l.Zone), Above: above, Security: string(l.Security)}
+	if l.Public {
+		z.DSSHA256, z.KeysSHA256 = w.blob(l.DS), w.blob(l.Keys)
+	} else {
+		z.DS, z.Keys = l.DS, l.Keys
+	}
+	i := len(w.chains)
+	w.chains, w.places[l] = append(w.chains, z), i
+	return &i
+}
+
+func (w *evidenceWriter) blob(b []byte) evidence.Hash {
+	if len(b) == 0 {
+		return evidence.Hash{}
+	}
+	h := evidence.HashOf(b)
+	w.blobs[h] = b
+	return h
+}
+
+func cutChain(h *evidence.Hop) {
 	if h.TLS != nil {
 		h.TLS.Chain = nil
 	}
 }
 
-func cutBodies(fetches []evidenceFetch, n int) {
+func cutBodies(fetches []evidence.Fetch, n int) {
 	for i := range fetches {
 		fetches[i].Body = fetches[i].Body[:min(n, len(fetches[i].Body))]
 	}
 }
 
-func eachHop(doc *evidenceDoc, fn func(*evidenceHop)) {
-	for _, list := range [][]evidenceFetch{doc.Fetches, doc.Decoys} {
+func eachHop(doc *evidence.Document, fn func(*evidence.Hop)) {
+	for _, list := range [][]evidence.Fetch{doc.Fetches, doc.Decoys} {
 		for i := range list {
 			for j := range list[i].Hops {
 				fn(&list[i].Hops[j])
@@ -235,7 +244,7 @@ func eachHop(doc *evidenceDoc, fn func(*evidenceHop)) {
 	}
 }
 
-func eachServer(doc *evidenceDoc, fn func(*evidenceServer)) {
+func eachServer(doc *evidence.Document, fn func(*evidence.Server)) {
 	for i := range doc.Lookups {
 		for j := range doc.Lookups[i].Hops {
 			for k := range doc.Lookups[i].Hops[j].Servers {
@@ -254,6 +263,9 @@ type evidenceWriter struct {
 	secrets []string
 	answers int
 	dropped bool
+	chains  []evidence.ZoneKeys
+	places  map[*zdns.ChainLink]int
+	blobs   map[[32]byte][]byte
 }
 
 // veils lists the forms in which a site may send a password back.
@@ -284,8 +296,8 @@ func (w *evidenceWriter) body(b []byte) []byte {
 	return b[:min(len(b), evidenceBody)]
 }
 
-func (w *evidenceWriter) lookup(l *zdns.Lookup) evidenceLookup {
-	out := evidenceLookup{Hops: make([]evidenceAnswer, 0, len(l.Hops))}
+func (w *evidenceWriter) lookup(l *zdns.Lookup) evidence.Lookup {
+	out := evidence.Lookup{Hops: make([]evidence.Answer, 0, len(l.Hops))}
 	for _, hop := range l.Hops {
 		if hop != nil {
 			out.Hops = append(out.Hops, w.answer(hop))
@@ -297,8 +309,8 @@ func (w *evidenceWriter) lookup(l *zdns.Lookup) evidenceLookup {
 	return out
 }
 
-func (w *evidenceWriter) answer(a *zdns.Answer) evidenceAnswer {
-	out := evidenceAnswer{Name: w.text(a.Name), Type: dns.Type(a.Type).String(), Security: string(a.Security), Fault: w.fault(a.Fault)}
+func (w *evidenceWriter) answer(a *zdns.Answer) evidence.Answer {
+	out := evidence.Answer{Name: w.text(a.Name), Type: dns.Type(a.Type).String(), Security: string(a.Security), Fault: w.fault(a.Fault)}
 	if a.Zone != nil {
 		out.Zone = w.text(a.Zone.Name)
 	}
@@ -307,7 +319,7 @@ func (w *evidenceWriter) answer(a *zdns.Answer) evidenceAnswer {
 			w.dropped = true
 			break
 		}
-		server := evidenceServer{
+		server := evidence.Server{
 			Server: w.text(s.Server), Status: string(s.Status), Kind: string(s.Kind), Proto: s.Proto,
 			RTTus: s.RTT.Microseconds(), Message: s.Wire[:min(len(s.Wire), evidenceBody)],
 		}
@@ -325,6 +337,9 @@ func (w *evidenceWriter) answer(a *zdns.Answer) evidenceAnswer {
 		}
 		if s.Status == zdns.StatusOK {
 			server.Security = string(s.Security)
+			if len(s.Wire) <= evidenceBody { // a part of it proves nothing
+				server.Chain = w.chain(s.Chain)
+			}
 		}
 		if s.Fault != a.Fault {
 			server.Fault = w.fault(s.Fault)
@@ -336,11 +351,11 @@ func (w *evidenceWriter) answer(a *zdns.Answer) evidenceAnswer {
 
 const evidenceTags = 50 // of keys
 
-func (w *evidenceWriter) fault(f *zdns.Fault) *evidenceFault {
+func (w *evidenceWriter) fault(f *zdns.Fault) *evidence.Fault {
 	if f == nil {
 		return nil
 	}
-	out := &evidenceFault{
+	out := &evidence.Fault{
 		Code: string(f.Code), Zone: w.text(f.Zone), Name: w.text(f.Name), Text: w.text(f.Text),
 		KeyTags: f.KeyTags[:min(len(f.KeyTags), evidenceTags)], DSTags: f.DSTags[:min(len(f.DSTags), evidenceTags)],
 		Inception: jsonTime(f.Inception), Expiration: jsonTime(f.Expiration),
@@ -351,11 +366,11 @@ func (w *evidenceWriter) fault(f *zdns.Fault) *evidenceFault {
 	return out
 }
 
-func (w *evidenceWriter) registry(r *registry.Registration) *evidenceRegistry {
+func (w *evidenceWriter) registry(r *registry.Registration) *evidence.Registry {
 	if r == nil {
 		return nil
 	}
-	out := &evidenceRegistry{
+	out := &evidence.Registry{
 		Protocol: r.Source, Server: w.text(r.Server), URL: w.text(r.URL), AskedAt: jsonTime(r.AskedAt), Bytes: r.RawSize,
 		SHA256: r.SHA256, Redacted: r.Redacted, Stale: r.Stale,
 	}
@@ -365,8 +380,8 @@ func (w *evidenceWriter) registry(r *registry.Registration) *evidenceRegistry {
 	return out
 }
 
-func (w *evidenceWriter) fetches(list []*web.Fetch) []evidenceFetch {
-	out := []evidenceFetch{}
+func (w *evidenceWriter) fetches(list []*web.Fetch) []evidence.Fetch {
+	out := []evidence.Fetch{}
 	for _, f := range list {
 		if f == nil {
 			continue
@@ -375,7 +390,7 @@ func (w *evidenceWriter) fetches(list []*web.Fetch) []evidenceFetch {
 			w.dropped = true
 			break
 		}
-		e := evidenceFetch{
+		e := evidence.Fetch{
 			Status: f.Status, Body: w.body(f.Body), BodyBytes: len(f.Body), TooLarge: f.TooLarge, Encoding: w.text(f.Encoding),
 			DurationMS: f.Duration.Milliseconds(),
 		}
@@ -394,8 +409,8 @@ func (w *evidenceWriter) fetches(list []*web.Fetch) []evidenceFetch {
 	return out
 }
 
-func (w *evidenceWriter) hop(h web.Hop) evidenceHop {
-	out := evidenceHop{URL: w.text(h.URL), Status: h.Status, Location: w.text(h.Location), Headers: w.headers(h.Header)}
+func (w *evidenceWriter) hop(h web.Hop) evidence.Hop {
+	out := evidence.Hop{URL: w.text(h.URL), Status: h.Status, Location: w.text(h.Location), Headers: w.headers(h.Header)}
 	if h.Addr.IsValid() {
 		out.Address = h.Addr.String()
 	}
@@ -410,7 +425,7 @@ func (w *evidenceWriter) hop(h web.Hop) evidenceHop {
 		out.Failed = append(out.Failed, f.Addr.String()+reason)
 	}
 	if t := h.TLS; t != nil {
-		out.TLS = &evidenceTLS{
+		out.TLS = &evidence.TLS{
 			Version: t.Version, Cipher: t.Cipher, ALPN: w.text(t.ALPN), Subject: w.text(t.Subject), Issuer: w.text(t.Issuer),
 			NotAfter: jsonTime(t.NotAfter), SHA256: t.SHA256,
 		}

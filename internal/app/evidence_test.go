@@ -14,6 +14,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/evidence"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/probe/registry"
@@ -56,11 +57,11 @@ func hugeReport(n int) diagnose.Report {
 
 func TestEvidenceIsBounded(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 40} {
-		body := evidenceJSON(&store.Attempt{}, hugeReport(n), nil)
+		body, _ := evidenceJSON(subject{}, &store.Attempt{}, hugeReport(n), nil)
 		if len(body) > store.MaxEvidence {
 			t.Errorf("%d: %d bytes", n, len(body))
 		}
-		var doc evidenceDoc
+		var doc evidence.Document
 		if err := json.Unmarshal(body, &doc); err != nil {
 			t.Fatalf("%d: %v", n, err)
 		}
@@ -92,7 +93,8 @@ func TestEvidenceOfARegistration(t *testing.T) {
 		},
 		Grounds: []verify.Ground{{Kind: "mailbox", ID: "anna@example.org", By: "code", Detail: "registrant contact according to rdap.example", Counts: true}},
 	}}
-	out := string(evidenceJSON(&store.Attempt{}, r, nil))
+	body, _ := evidenceJSON(subject{}, &store.Attempt{}, r, nil)
+	out := string(body)
 	for _, want := range []string{`"server":"rdap.example"`, `"sha256":"abc"`, `"protocol":"rdap"`, `"id":"anna@example.org"`, `registrant contact`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%s is missing in %s", want, out)
@@ -107,8 +109,8 @@ func TestEvidenceOfABrokenChain(t *testing.T) {
 	fault := &dns.Fault{Code: dns.FaultDSMismatch, Zone: "example.com", Type: 48, KeyTags: []uint16{12, 13}, DSTags: []uint16{99}, Text: "no key fits"}
 	answer := &dns.Answer{Name: "example.com", Type: 16, Security: dns.SecurityBogus, Fault: fault, Servers: []dns.ServerAnswer{
 		{Status: dns.StatusOK, Security: dns.SecurityBogus, Fault: fault}, {Status: dns.StatusOK, Security: dns.SecuritySecure}}}
-	out := evidenceJSON(&store.Attempt{}, diagnose.Report{Evidence: verify.Evidence{Lookups: []*dns.Lookup{{Hops: []*dns.Answer{answer}}}}}, nil)
-	var doc evidenceDoc
+	out, _ := evidenceJSON(subject{}, &store.Attempt{}, diagnose.Report{Evidence: verify.Evidence{Lookups: []*dns.Lookup{{Hops: []*dns.Answer{answer}}}}}, nil)
+	var doc evidence.Document
 	if err := json.Unmarshal(out, &doc); err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +132,8 @@ func TestEvidenceHoldsNoCredentials(t *testing.T) {
 		URL: "http://example.com/?p=hunter2!", Location: "/" + basic, Status: 302,
 		Header: http.Header{"X-Echo": {body}, "Set-Cookie": {"session=topsecret; Path=/"}},
 	}}}
-	out := evidenceJSON(&store.Attempt{}, diagnose.Report{Evidence: verify.Evidence{Fetches: []*web.Fetch{fetch}}}, secrets)
-	var doc evidenceDoc
+	out, _ := evidenceJSON(subject{}, &store.Attempt{}, diagnose.Report{Evidence: verify.Evidence{Fetches: []*web.Fetch{fetch}}}, secrets)
+	var doc evidence.Document
 	if err := json.Unmarshal(out, &doc); err != nil {
 		t.Fatal(err)
 	}
