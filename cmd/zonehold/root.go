@@ -72,7 +72,7 @@ To run the service:        zonehold serve`,
 		c.verifyCommand(), c.explainCommand(),
 		c.domainCommand(), c.delegateCommand(), c.emailCommand(), c.providerCommand(),
 		c.accountCommand(), c.tokenCommand(), c.policyCommand(),
-		c.serveCommand(), c.devCommand(), c.configCommand(), c.healthcheckCommand(), c.backupCommand(), c.restoreCommand(),
+		c.serveCommand(), c.perspectiveCommand(), c.devCommand(), c.configCommand(), c.healthcheckCommand(), c.backupCommand(), c.restoreCommand(),
 		c.problemsCommand(), c.versionCommand(),
 	)
 	root.SetHelpCommand(helpCommand())

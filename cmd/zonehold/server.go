@@ -94,12 +94,17 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 		Breaker:             app.BreakerConfig{Flips: cfg.BreakerFlips, Percent: cfg.BreakerPercent, Hold: cfg.BreakerHold},
 		Canaries:            cfg.Canaries,
 		OperatorAccount:     cfg.OperatorAccount,
+		Perspectives:        out.perspectives,
 		NodeName:            cfg.NodeName,
 		PublicURL:           cfg.PublicURL,
 	})
 	if err != nil {
 		return nil, err
 	}
+	if err := s.app.PerspectivesFit(ctx); err != nil {
+		return nil, &exitError{code: exitUsage, name: "config_invalid", message: "perspectives: " + err.Error()}
+	}
+	warnOfPerspectives(log, out.perspectives)
 	if err := s.app.Start(ctx); err != nil {
 		return nil, fmt.Errorf("starting the workers: %w", err)
 	}
@@ -176,7 +181,7 @@ func (s *server) whenUp(ctx context.Context) http.Handler {
 // it was sent.
 func (s *server) apis() http.Handler {
 	native := httpapi.New(httpapi.Config{
-		Service: s.app, Grants: s.app, Breakers: s.app, Audits: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
+		Service: s.app, Grants: s.app, Breakers: s.app, Audits: s.app, Perspectives: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
 		DomainVersion: s.app.DomainVersion, Stamp: s.app.Stamp,
 		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})

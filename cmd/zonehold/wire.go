@@ -26,6 +26,8 @@ type outside struct {
 	kit       *verify.Kit
 	mail      app.Mailer // nil: mail is off
 	providers map[zonehold.Method]app.Provider
+	// perspectives are asked for the same checks.
+	perspectives app.PerspectiveConfig
 }
 
 // ways are how the outside is reached: the real internet, or a fake one.
@@ -49,6 +51,9 @@ func newOutside(cfg *config.Config) (outside, error) {
 	var out outside
 	if err == nil {
 		out, err = reach(cfg, w)
+	}
+	if err == nil {
+		out.perspectives, err = newPerspectives(cfg)
 	}
 	if err != nil {
 		return outside{}, &exitError{code: exitUsage, name: "config_invalid", message: err.Error()}

@@ -56,7 +56,9 @@ type Config struct {
 	// OperatorAccount is the name of the account that gets the events of the
 	// service itself; "": nobody.
 	OperatorAccount string
-	PublicURL       string // base URL of this service; "": not known
+	// Perspectives are asked for the same checks from other networks.
+	Perspectives PerspectiveConfig
+	PublicURL    string // base URL of this service; "": not known
 
 	Mail      Mailer                       // nil: mail is off
 	Providers map[zonehold.Method]Provider // of connected accounts: aws_route53, cloudflare
@@ -167,6 +169,9 @@ func newApp(cfg Config, t timing) (*App, error) {
 	a.claims = combiner[*claim]{commit: a.commitClaims}
 	a.finishes = combiner[*finish]{commit: a.commitFinishes}
 	a.runs.free = cfg.Slots
+	if cfg.Perspectives.Panel != nil {
+		cfg.Perspectives.Panel.Changed = a.perspectiveChanged
+	}
 	workers := 0
 	if cfg.Worker {
 		workers = cfg.Slots

@@ -76,6 +76,7 @@ var dialling = []string{"probe", "probe/...", "testnet"}
 // diallingFiles may use an HTTP client towards the user's own server.
 var diallingFiles = map[string]string{
 	"client":                      "the Go client of /v1",
+	"perspective/client.go":       "speaks HTTP over connections of probe to endpoints that the operator names",
 	"cmd/zonehold/dev_client.go":  "talks to the user's own dev server",
 	"internal/notify/mail.go":     "speaks TLS over the connection that probe made",
 	"cmd/zonehold/healthcheck.go": "asks the local server whether it is ready",

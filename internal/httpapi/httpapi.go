@@ -36,13 +36,15 @@ type Authenticator interface {
 
 // Config is what the handler needs. Service and Auth are required.
 type Config struct {
-	Service     app.Service
-	Grants      app.Grants // nil: the calls around it are not there
-	Auth        Authenticator
-	Idempotency app.Idempotency // nil: requests with an Idempotency-Key are refused
-	Version     string          // of the program
-	Log         *slog.Logger    // nil: slog.Default
-	Limits      Limits
+	Service app.Service
+	Grants  app.Grants // nil: the calls around it are not there
+	// Perspectives: nil: likewise.
+	Perspectives app.Perspectives
+	Auth         Authenticator
+	Idempotency  app.Idempotency // nil: requests with an Idempotency-Key are refused
+	Version      string          // of the program
+	Log          *slog.Logger    // nil: slog.Default
+	Limits       Limits
 	// DomainVersion gives the version of a live domain of the account alone,
 	// so that polling costs one small read. An error sends the request the
 	// ordinary way. Nil: every reply is read as a whole.
@@ -102,6 +104,9 @@ func (s *server) register() {
 		s.connectionCalls(h)
 		s.mailboxCalls(h)
 		s.policyCalls(h)
+	}
+	if s.Perspectives != nil {
+		s.perspectiveCalls(h)
 	}
 	s.eventCalls(h)
 	s.tokenCalls(h)
