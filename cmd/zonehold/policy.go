@@ -179,6 +179,11 @@ func (c *cli) operator(cmd *cobra.Command, fn func(context.Context, operator) er
 			return fn(ctx, operator{remote: true, create: cl.CreatePolicy, list: cl.AllPolicies, revoke: cl.RevokePolicy})
 		})
 	}
+	return c.onApp(cmd, func(ctx context.Context, a *app.App) error { return fn(ctx, onData(a)) })
+}
+
+// onApp opens the server's own data, beside a running server.
+func (c *cli) onApp(cmd *cobra.Command, fn func(context.Context, *app.App) error) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -190,9 +195,9 @@ func (c *cli) operator(cmd *cobra.Command, fn func(context.Context, operator) er
 		return databaseError(err)
 	}
 	// It runs no checks: what is due is found by the servers.
-	a, err := app.New(app.Config{Store: s, Kit: &verify.Kit{}})
+	a, err := app.New(app.Config{Store: s, Kit: &verify.Kit{}, OperatorAccount: cfg.OperatorAccount})
 	if err == nil {
-		err = fn(ctx, onData(a))
+		err = fn(ctx, a)
 	}
 	if cerr := s.Close(); err == nil {
 		err = cerr

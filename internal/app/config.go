@@ -44,7 +44,7 @@ type Config struct {
 	TargetChecksPerHour int           // requested checks per registrable domain over all accounts (T12); 0: 60; negative: no limit
 	DomainLimit         int           // domains per account; 0: 1703
 	RecheckInterval     time.Duration // between scheduled checks of a verified domain; 0: 168 h
-	RecheckGrace        time.Duration // from at_risk to lapsed; 0: 168 h
+	RecheckGrace        time.Duration // from at_risk to lapsed; 0: 168 h; negative: none
 	Exclusive           bool          // one verified account per name
 	ContestWait         time.Duration // with Exclusive: from the notice to the end of a contest; 0: 72 h
 	OwnerWatch          bool          // look for signs of another owner
@@ -59,7 +59,9 @@ type Config struct {
 	// Perspectives are asked for the same checks from other networks.
 	Perspectives PerspectiveConfig
 	PublicURL    string // base URL of this service; "": not known
+	Version      string // of the program, for evidence
 
+	Webhooks  WebhookRules                 // nil: there are no webhooks
 	Mail      Mailer                       // nil: mail is off
 	Providers map[zonehold.Method]Provider // of connected accounts: aws_route53, cloudflare
 
@@ -94,28 +96,38 @@ const maxRuns = 5
 
 // App is the one Service. Safe for concurrent use.
 type App struct {
-	cfg    Config
-	store  *store.Store
-	jobs   *jobs.Engine
-	log    *slog.Logger
-	node   string
-	beat   func(ctx context.Context) error
-	timing timing
+	cfg      Config
+	store    *store.Store
+	jobs     *jobs.Engine
+	log      *slog.Logger
+	nodeName atomic.Pointer[string] // this process's id; see nodeID
+	beat     func(ctx context.Context) error
+	marks    []string // left by the beats; only the heart uses them
+	timing   timing
 
 	starts   combiner[*start]
 	claims   combiner[*claim]
 	finishes combiner[*finish]
 	wake     bell
 	seen     seen
+	signing  signing
+	blobs    keptBlobs
 	runs     runs
 	due      chan struct{} // the sweep is asked for
 
-	draining  chan struct{}
-	drainOnce sync.Once
+	draining   chan struct{}
+	drainOnce  sync.Once
+	tally      tally
+	tend       chan struct{} // breakers are to be looked after
+	canary     canaryFunc    // nil: nobody can ask
+	clock      *clockGuard
+	clockDoubt string // that the heart has reported
+
 	started   atomic.Bool
 	lastBeat  atomic.Int64 // UnixNano of the last good heartbeat
 	loops     sync.WaitGroup
 	stopLoops context.CancelFunc
+	simulated bool // time comes from Config.Clock
 }
 
 var (
@@ -123,6 +135,8 @@ var (
 	_ Idempotency = (*App)(nil)
 	_ Policies    = (*App)(nil)
 	_ Delegations = (*App)(nil)
+	_ Bundles     = (*App)(nil)
+	_ Audits      = (*App)(nil)
 )
 
 // New prepares an App. It serves requests at once; checks run after Start.
@@ -137,7 +151,7 @@ func newApp(cfg Config, t timing) (*App, error) {
 	cfg.TargetChecksPerHour = cmp.Or(cfg.TargetChecksPerHour, 60)
 	cfg.DomainLimit = cmp.Or(cfg.DomainLimit, 1703)
 	cfg.RecheckInterval = cmp.Or(cfg.RecheckInterval, 168*time.Hour)
-	cfg.RecheckGrace = cmp.Or(cfg.RecheckGrace, 168*time.Hour)
+	cfg.RecheckGrace = max(cmp.Or(cfg.RecheckGrace, 168*time.Hour), 0)
 	cfg.ContestWait = cmp.Or(cfg.ContestWait, 72*time.Hour)
 	cfg.EvidenceKept = cmp.Or(cfg.EvidenceKept, 17520*time.Hour)
 	cfg.AttemptsKept = cmp.Or(cfg.AttemptsKept, 2160*time.Hour)
@@ -157,14 +171,21 @@ func newApp(cfg Config, t timing) (*App, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = nobody{}
 	}
+	simulated := cfg.Clock != nil
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
 	if cfg.NodeName == "" {
 		cfg.NodeName, _ = os.Hostname() // only for show
 	}
-	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, node: zonehold.NewID("node"), timing: t, draining: make(chan struct{}), due: make(chan struct{}, 1)}
-	a.beat = func(ctx context.Context) error { return a.store.Beat(ctx, a.node, a.cfg.NodeName) }
+	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, timing: t, draining: make(chan struct{}), due: make(chan struct{}, 1),
+		tend: make(chan struct{}, 1), clock: newClockGuard()}
+	a.newNode()
+	a.beat = a.beatOnce
+	if cfg.Kit.DNS != nil {
+		a.canary = askName(cfg.Kit.DNS)
+	}
+	a.simulated = simulated
 	a.starts = combiner[*start]{commit: a.commitStarts}
 	a.claims = combiner[*claim]{commit: a.commitClaims}
 	a.finishes = combiner[*finish]{commit: a.commitFinishes}
@@ -178,7 +199,7 @@ func newApp(cfg Config, t timing) (*App, error) {
 	}
 	var err error
 	a.jobs, err = jobs.New(jobs.Config{
-		Store: cfg.Store, Node: a.node, Workers: workers, Run: a.runJob, Sweep: a.sweep, SweepEvery: t.sweep, Log: cfg.Log,
+		Store: cfg.Store, Node: a.nodeID(), Workers: workers, Run: a.runJob, Sweep: a.sweep, SweepEvery: t.sweep, Log: cfg.Log,
 	})
 	return a, err
 }

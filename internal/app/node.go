@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -16,6 +19,10 @@ import (
 func (a *App) Start(ctx context.Context) error {
 	if !a.cfg.Worker {
 		return nil
+	}
+	a.checkOperator(ctx)
+	if err := a.startClock(ctx); err != nil {
+		return err
 	}
 	if err := a.beat(ctx); err != nil {
 		return err
@@ -38,6 +45,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(func() { a.watch(loops) })
 	a.loops.Go(func() { a.reap(loops) })
 	a.loops.Go(func() { a.sweeper(loops) })
+	a.loops.Go(func() { a.guard(loops) })
 	return nil
 }
 
@@ -79,7 +87,7 @@ func (a *App) Stop(ctx context.Context) error {
 	a.loops.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	errs = append(errs, a.store.RemoveNode(last, a.node))
+	errs = append(errs, a.store.RemoveNode(last, a.nodeID()))
 	return errors.Join(errs...)
 }
 
@@ -191,7 +199,7 @@ func (a *App) reap(ctx context.Context) {
 // adopt gives the checks of silent nodes back to the queue.
 func (a *App) adopt(ctx context.Context, silent time.Duration) error {
 	for {
-		orphans, err := a.store.Orphans(ctx, a.node, silent)
+		orphans, err := a.store.Orphans(ctx, a.nodeID(), silent)
 		if err != nil || len(orphans) == 0 {
 			return err
 		}
@@ -212,7 +220,7 @@ func (a *App) adopt(ctx context.Context, silent time.Duration) error {
 // leftovers gives back checks that the database says run here, but do not:
 // after a lost heartbeat, or when a result could not be written.
 func (a *App) leftovers(ctx context.Context) error {
-	mine, err := a.store.RunningOn(ctx, a.node)
+	mine, err := a.store.RunningOn(ctx, a.nodeID())
 	if err != nil {
 		return err
 	}
@@ -269,6 +277,9 @@ const eventsKept = 30 * 24 * time.Hour
 
 // sweep starts the scheduled checks that are due.
 func (a *App) sweep(ctx context.Context) error {
+	if a.clock.doubtful() {
+		return nil // the heart has said so
+	}
 	more, err := a.finishLooks(ctx)
 	if err != nil {
 		return err
@@ -277,32 +288,75 @@ func (a *App) sweep(ctx context.Context) error {
 		defer a.sweepSoon()
 	}
 	a.doChores(ctx)
+	if err := a.planFar(ctx); err != nil {
+		return err
+	}
+	var (
+		from  = time.Now()
+		total int
+		lag   time.Duration
+	)
+	defer func() { a.cfg.Observer.Swept(total, time.Since(from), lag) }()
 	for ctx.Err() == nil {
 		due, err := a.store.DueDomains(ctx, a.now(), 500)
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		begun := 0
-		for len(due) > 0 {
-			n := min(len(due), maxBatch)
-			batch := make([]*start, n)
-			for i, d := range due[:n] {
-				batch[i] = newStart(d.AccountID, d.ID, "", zonehold.TriggerSchedule)
+		lag = max(lag, a.now().Sub(due[0].At))
+		moved := 0
+		for batch := range slices.Chunk(due, maxBatch) {
+			starts := make([]*start, len(batch))
+			for i, d := range batch {
+				starts[i] = newStart(d.AccountID, d.ID, "", zonehold.TriggerSchedule)
 			}
-			due = due[n:]
-			if err := a.commitStarts(ctx, batch); err != nil {
+			if err := a.commitStarts(ctx, starts); err != nil {
 				return err
 			}
-			for _, s := range batch {
-				if s.err == nil {
-					begun++
+			for _, s := range starts {
+				switch {
+				case s.err == nil:
+					total++
+					moved++
+				case errors.Is(s.err, errPutOff):
+					moved++
 				}
 			}
 		}
-		if begun == 0 {
+		if moved == 0 {
 			// All have a check under way, whose end plans the next one.
 			return nil
 		}
+	}
+	return ctx.Err()
+}
+
+// planFar plans anew what is planned for later than any plan reaches: it was
+// planned while a clock was ahead.
+func (a *App) planFar(ctx context.Context) error {
+	now := a.now()
+	reach := max(a.cfg.RecheckInterval, a.cfg.RecheckGrace, triesLast) * 5 / 4
+	for ctx.Err() == nil {
+		far, err := a.store.FarDomains(ctx, now.Add(reach), 500)
+		if err != nil || len(far) == 0 {
+			return err
+		}
+		at := make(map[string]time.Time, len(far))
+		for _, d := range far {
+			at[d.ID] = now.Add(time.Duration(rand.Int64N(int64(a.cfg.RecheckInterval) + 1)))
+		}
+		if err := a.store.InTx(ctx, func(tx *store.Tx) error {
+			ids := slices.Sorted(maps.Keys(at))
+			if _, err := tx.LockDomains(ctx, ids); err != nil {
+				return err
+			}
+			if err := tx.SetNextChecks(ctx, at); err != nil {
+				return err
+			}
+			return tx.Touch(ctx, ids)
+		}); err != nil {
+			return err
+		}
+		a.log.Warn("checks that were planned too far ahead are planned anew", "domains", len(far))
 	}
 	return ctx.Err()
 }

@@ -61,6 +61,7 @@ type Config struct {
 	AttemptsKept        time.Duration
 	PublicURL           string // no final slash; "": not known
 	OperatorAccount     string // name; "": none
+	NodeName            string // "": the host name
 	WebhookAllow        []netip.Prefix
 	Perspectives        string // file; "": none
 	NameserversMust     string // "all" or "majority"

@@ -149,6 +149,8 @@ var keys = []Key{
 		set: func(c *Config, v string) (err error) { c.PublicURL, err = parseBaseURL(v); return }},
 	{Name: "operator_account", Meaning: "Name of the account that learns of the service's own events, such as a breaker that opens, through its webhooks and by mail. Empty: they are in the log and the metrics only.",
 		set: func(c *Config, v string) (err error) { c.OperatorAccount, err = parseWordOrEmpty(v); return }},
+	{Name: "node_name", Meaning: "Name of this process in logs and events. Empty: the host name.",
+		set: func(c *Config, v string) (err error) { c.NodeName, err = parseWordOrEmpty(v); return }},
 	{Name: "webhook_allow", Meaning: "CIDRs that webhooks may be sent to although they are special-purpose (private, loopback, …).",
 		set: func(c *Config, v string) (err error) { c.WebhookAllow, err = parsePrefixes(v); return }},
 	{Name: "perspectives", Meaning: "YAML file that lists the other networks from which proofs are checked, too. Empty: none.",

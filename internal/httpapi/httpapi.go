@@ -36,8 +36,13 @@ type Authenticator interface {
 
 // Config is what the handler needs. Service and Auth are required.
 type Config struct {
-	Service app.Service
-	Grants  app.Grants // nil: the calls around it are not there
+	Service  app.Service
+	Accounts app.Accounts // nil: the calls around it are not there
+	Grants   app.Grants   // nil: likewise
+	Claims   app.Claims   // nil: likewise
+	Breakers app.Breakers // nil: likewise
+	Audits   app.Audits   // nil: likewise
+	Bundles  app.Bundles  // nil: likewise
 	// Perspectives: nil: likewise.
 	Perspectives app.Perspectives
 	Auth         Authenticator
@@ -105,8 +110,23 @@ func (s *server) register() {
 		s.mailboxCalls(h)
 		s.policyCalls(h)
 	}
+	if s.Accounts != nil {
+		s.accountCalls(h)
+	}
+	if s.Claims != nil {
+		s.claimCalls(h)
+	}
+	if s.Audits != nil {
+		s.auditCalls(h)
+	}
+	if s.Breakers != nil {
+		s.breakerCalls(h)
+	}
 	if s.Perspectives != nil {
 		s.perspectiveCalls(h)
+	}
+	if s.Bundles != nil {
+		s.evidenceCalls(h)
 	}
 	s.eventCalls(h)
 	s.tokenCalls(h)

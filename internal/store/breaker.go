@@ -129,9 +129,9 @@ func (tx *Tx) UpdateBreaker(ctx context.Context, b *zonehold.Breaker) error {
 // counts made before the given times. Rows of open breakers stay.
 func (s *Store) PruneBreakers(ctx context.Context, closed, flips time.Time, slot int64) error {
 	for text, arg := range map[string]int64{
-		"DELETE FROM breakers WHERE state = 'closed' AND closed_at < $1":                                         micros(closed),
+		"DELETE FROM breakers WHERE state = 'closed' AND closed_at < $1":                                          micros(closed),
 		"DELETE FROM flips WHERE at < $1 AND breaker_id NOT IN (SELECT id FROM breakers WHERE state <> 'closed')": micros(flips),
-		"DELETE FROM breaker_checks WHERE slot < $1":                                                             slot,
+		"DELETE FROM breaker_checks WHERE slot < $1":                                                              slot,
 	} {
 		if _, err := s.w.ExecContext(ctx, text, arg); err != nil {
 			return fmt.Errorf("pruning breakers: %w", err)

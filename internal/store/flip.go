@@ -158,14 +158,6 @@ func (tx *Tx) PlanChecks(ctx context.Context, ids []string, at time.Time) error 
 	return doing("planning checks", plan.exec(ctx, tx.s, tx.q, rows))
 }
 
-// PlannedAfter lists domains whose next check lies after that time.
-func (s *Store) PlannedAfter(ctx context.Context, after time.Time, limit int) ([]string, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT id FROM domains WHERE deleted_at = 0 AND next_check_at > 0 AND next_check_at > $1
-		AND state IN ('verified', 'at_risk') ORDER BY next_check_at DESC LIMIT $2`, micros(after), limit)
-	out, err := collect(rows, err, scanText)
-	return out, doing("listing planned checks", err)
-}
-
 // Checks is how many checks one process made in a place within a slot.
 type Checks struct {
 	Place
