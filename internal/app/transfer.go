@@ -65,10 +65,15 @@ type Transfer struct {
 	EndedAt   time.Time // zero: open
 }
 
+// fits reports whether the domain of an offer is what it was when it was
+// offered.
+func fits(t *store.Transfer, d *store.Domain) bool {
+	return own(d) && d.AccountID == t.FromAccount && d.FrozenAt.IsZero() && d.Generation == t.Generation && d.VerifiedAt.Equal(t.ProvedAt)
+}
+
 // offered reports whether an offer stands with its domain as it is now.
 func offered(t *store.Transfer, d *store.Domain, now time.Time) bool {
-	return own(d) && d.AccountID == t.FromAccount && d.FrozenAt.IsZero() && d.Generation == t.Generation &&
-		d.VerifiedAt.Equal(t.ProvedAt) && now.Before(t.ExpiresAt)
+	return fits(t, d) && now.Before(t.ExpiresAt)
 }
 
 // OfferDomain offers a domain to another account.
@@ -149,7 +154,7 @@ func (a *App) endStale(ctx context.Context, tx *store.Tx, d *store.Domain, now t
 			continue
 		}
 		state := store.TransferEnded
-		if !now.Before(t.ExpiresAt) {
+		if fits(t, d) {
 			state = store.TransferExpired
 		}
 		was, err := tx.EndTransfer(ctx, t.ID, state, now)
