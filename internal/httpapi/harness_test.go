@@ -22,7 +22,7 @@ type bench struct {
 func newBench() *bench {
 	b := &bench{svc: &service{}, grants: &grants{}, tokens: &tokens{}, keys: &kept{}, log: &bytes.Buffer{}}
 	b.server = newServer(Config{
-		Service: b.svc, Grants: b.grants, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
+		Service: b.svc, Grants: b.grants, Audits: &audits{}, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	return b

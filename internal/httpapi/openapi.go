@@ -34,6 +34,7 @@ func humaConfig(version string) huma.Config {
 		{Name: "Mailboxes", Description: "Mail addresses, and codes mailed to the fixed mailboxes of a domain"},
 		{Name: "Policies", Description: "Acts of the operator that stand in for a proof"},
 		{Name: "Events", Description: "What happened"},
+		{Name: "Audit", Description: "Who did what"},
 		{Name: "Account", Description: "Tokens and the account itself"},
 	}
 	return cfg
