@@ -60,8 +60,8 @@ func (s *server) attemptCalls(h huma.API) {
 		replies: map[int]any{200: api.Attempt{}, 304: nil}, errors: []int{404},
 	}, s.getAttempt)
 	register(s, h, call{
-		id: "get-evidence", method: http.MethodGet, path: "/v1/attempts/{id}/evidence", tag: "Attempts", summary: "Show the evidence of a check",
-		doc:     "Everything that was seen: answers of name servers, headers and bodies, byte for byte where that is possible.",
+		id: "get-evidence", method: http.MethodGet, path: "/v1/attempts/{id}/evidence", tag: "Attempts", summary: "Export the evidence of a check",
+		doc:     "A signed bundle of everything that was seen: answers of name servers with what validates them, headers and bodies, byte for byte where that is possible. It is in the form that `zonehold evidence verify` reads; keep it as it is.",
 		rules:   rules{scope: zonehold.ScopeDomainsRead, bucket: reads},
 		replies: map[int]any{200: map[string]any{}, 304: nil}, errors: []int{404},
 	}, s.getEvidence)
