@@ -32,6 +32,7 @@ const (
 	ChangeMissing    Change = "missing"     // authoritatively absent, or there but wrong
 	ChangeGraceEnded Change = "grace_ended" // at risk for longer than the grace time
 	ChangeRevoked    Change = "revoked"     // taken back by the account or the operator
+	ChangeExcused    Change = "excused"     // it may be missing, by the account's policy
 	ChangeOwner      Change = "owner"       // the registration seems to have another owner
 )
 
@@ -61,6 +62,7 @@ var transitions = map[DomainState]map[Change]DomainState{
 	},
 	StateAtRisk: {
 		ChangeProved:     StateVerified,
+		ChangeExcused:    StateVerified,
 		ChangeGraceEnded: StateLapsed,
 		ChangeRevoked:    StateLapsed,
 	},
@@ -159,9 +161,9 @@ type Proof struct {
 	Covers       Covers    `json:"covers"`
 	ProvedAt     time.Time `json:"proved_at"`
 	SeenAt       time.Time `json:"seen_at"`
-	LookedAt     time.Time `json:"looked_at"` // last look, whatever came of it
+	LookedAt     time.Time `json:"looked_at"`              // last look, whatever came of it
 	MissingSince time.Time `json:"missing_since,omitzero"` // zero: seen at the last conclusive look
-	AttemptID    string    `json:"attempt_id"`             // the last one that saw it
+	AttemptID    string    `json:"attempt_id"`             // the last one that saw it; "": not known
 }
 
 // FreezeReason says why a domain waits for a fresh proof.
@@ -187,3 +189,37 @@ const (
 
 // Valid reports whether p is a known policy.
 func (p RecheckPolicy) Valid() bool { return p == RecheckKeep || p == RecheckOnce }
+
+// scansFresh is how long after its proof was seen a domain may be scanned.
+const scansFresh = 24 * time.Hour
+
+// Scannable reports whether the domain's name may be scanned at now, as far as
+// its proof goes, and if not, why not in one sentence. A proof of a name is not
+// yet a right to scan what its address leads to.
+func (d *Domain) Scannable(now time.Time) (ok bool, why string) {
+	switch {
+	case !d.State.Verified():
+		return false, "The domain is not proved."
+	case !d.FrozenAt.IsZero():
+		return false, "The domain seems to have another owner; a proof with the new values is needed."
+	case d.State == StateAtRisk || !d.MissingSince.IsZero():
+		return false, "The proof is not in place any more."
+	case d.Assurance != AssuranceDNS && d.Assurance != AssuranceRegistrar && d.Assurance != AssuranceHost && d.Assurance != AssuranceOperator:
+		return false, "A proof by mail does not give this right; prove the domain by a record or a file."
+	case d.SeenAt.IsZero() || now.Sub(d.SeenAt) > scansFresh || d.SeenAt.Sub(now) > time.Hour:
+		return false, "The proof was not seen within the last 24 hours; ask for a check first."
+	}
+	return true, ""
+}
+
+// Proofs lists the domain's proofs, the leading one first; none where it is
+// not proved.
+func (d *Domain) Proofs() []Proof {
+	if !d.State.Verified() {
+		return nil
+	}
+	return append([]Proof{{
+		Method: d.Method, Assurance: d.Assurance, Covers: d.Covers, ProvedAt: d.VerifiedAt,
+		SeenAt: d.SeenAt, LookedAt: d.LookedAt, MissingSince: d.MissingSince,
+	}}, d.Spares...)
+}

@@ -25,6 +25,7 @@ const (
 	EventChallengeCreated         EventType = "challenge.created"
 	EventChallengeExpired         EventType = "challenge.expired"
 	EventAttemptCompleted         EventType = "attempt.completed"
+	EventAccountUpdated           EventType = "account.updated" // a setting of the account
 	EventWebhookDisabled          EventType = "webhook.disabled"
 	EventWebhookTest              EventType = "webhook.test"
 

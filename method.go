@@ -109,3 +109,17 @@ func AutomaticMethods() []Method { return slices.Clone(automaticMethods) }
 // Automatic reports whether the method is tried without being asked for. Of
 // those for which nothing has to be placed only WHOIS is not.
 func (m Method) Automatic() bool { return slices.Contains(automaticMethods, m) }
+
+// Token reports whether a secret of the claim is placed for the method.
+func (m Method) Token() bool {
+	switch m {
+	case MethodDNSTXT, MethodDNSCNAME, MethodFile, MethodTXTFile, MethodMetaTag:
+		return true
+	}
+	return false
+}
+
+// Lasting reports whether a proof by the method can stand beside others of the
+// same domain: it is placed, or said by the registry, and found again by
+// asking. What rests on something kept by this service is not.
+func (m Method) Lasting() bool { return m.Token() || m == MethodWHOIS }

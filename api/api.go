@@ -29,8 +29,16 @@ type Domain struct {
 	Covers          *string    `json:"covers" doc:"how far the proof reaches: subtree or host"`
 	CoveredBy       *string    `json:"covered_by" doc:"id of the domain whose proof covers this one"`
 	ProofSource     *string    `json:"proof_source" doc:"what a proof rests on for which nothing was placed: the id of a domain, delegation, policy or connection, or a mail address"`
-	NextCheckAt     *time.Time `json:"next_check_at"`
-	GraceEndsAt     *time.Time `json:"grace_ends_at" doc:"when an at_risk domain lapses"`
+	NextCheckAt     *time.Time `json:"next_check_at" doc:"when we look next by ourselves, as planned now; while such a look is under way, when it began; null: none is planned"`
+	GraceEndsAt     *time.Time `json:"grace_ends_at" doc:"until when an at_risk domain cannot lapse; it does at the first look from then on that misses the proof, if that is at least the third in a row"`
+	TriesEndAt      *time.Time `json:"tries_end_at" doc:"until when a claim that is not proved is checked again by itself"`
+	FrozenAt        *time.Time `json:"frozen_at" doc:"since when a proof with new values is needed, as the domain seems to have another owner"`
+	FreezeReason    *string    `json:"freeze_reason" doc:"registered_anew or owner_changed"`
+	Recheck         string     `json:"recheck" doc:"what the account's proofs are held to: keep (they stay in place) or once (they may be removed after success)"`
+	Proof           Presence   `json:"proof" doc:"whether the leading proof is in place"`
+	Proofs          []Proof    `json:"proofs" doc:"all proofs of a proved domain, the leading one first; the others step in for it"`
+	ScansAllowed    bool       `json:"scans_allowed" doc:"whether the name may be scanned now, as far as its proof goes"`
+	ScansReason     *string    `json:"scans_reason" doc:"why not"`
 	DNSHost         *DNSHost   `json:"dns_host" doc:"who serves the zone, where known"`
 
 	Challenges       []Challenge `json:"challenges" doc:"what to place, one per method"`
@@ -41,6 +49,24 @@ type Domain struct {
 	Tags             []string    `json:"tags"`
 	CreatedAt        time.Time   `json:"created_at"`
 	UpdatedAt        time.Time   `json:"updated_at"`
+}
+
+// Presence says whether a proof is in place.
+type Presence struct {
+	Present      bool       `json:"present" doc:"whether the last look that could tell saw it"`
+	SeenAt       *time.Time `json:"seen_at" doc:"when it was seen last"`
+	MissingSince *time.Time `json:"missing_since" doc:"since when looks have missed it"`
+}
+
+// Proof is one proof of a domain.
+type Proof struct {
+	Method       string     `json:"method" example:"dns_txt"`
+	Assurance    string     `json:"assurance"`
+	Covers       string     `json:"covers"`
+	ProvedAt     *time.Time `json:"proved_at" doc:"of the leading proof: since when the domain is proved"`
+	SeenAt       *time.Time `json:"seen_at"`
+	MissingSince *time.Time `json:"missing_since"`
+	Leading      bool       `json:"leading" doc:"the one that the domain's own fields are about"`
 }
 
 // DNSHost is the provider that serves a zone.
@@ -196,4 +222,5 @@ type Account struct {
 	Name           string  `json:"name"`
 	Email          *string `json:"email"`
 	EmailConfirmed bool    `json:"email_confirmed"`
+	Recheck        string  `json:"recheck" doc:"what proofs are held to: keep (they stay in place) or once (they may be removed after success)"`
 }

@@ -28,3 +28,8 @@ type CreateToken struct {
 	Name   string   `json:"name" minLength:"1" maxLength:"100"`
 	Scopes []string `json:"scopes,omitempty" enum:"domains:read,domains:write,checks:run,admin" doc:"absent: all but admin"`
 }
+
+// UpdateAccount is the body of PATCH /v1/account. What is absent stays.
+type UpdateAccount struct {
+	Recheck *string `json:"recheck,omitempty" enum:"keep,once" doc:"what proofs are held to: keep (they stay in place) or once (they may be removed after success)"`
+}

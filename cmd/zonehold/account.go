@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,10 +59,12 @@ type accountJSON struct {
 	UserID         int64  `json:"user_id"`
 	Email          string `json:"email"`
 	EmailConfirmed bool   `json:"email_confirmed"`
+	Recheck        string `json:"recheck"`
 }
 
 func accountDoc(a zonehold.Account) accountJSON {
-	return accountJSON{ID: a.ID, Name: a.Name, UserID: a.Number, Email: a.Email, EmailConfirmed: a.EmailConfirmed}
+	return accountJSON{ID: a.ID, Name: a.Name, UserID: a.Number, Email: a.Email, EmailConfirmed: a.EmailConfirmed,
+		Recheck: string(cmp.Or(a.Recheck, zonehold.RecheckKeep))}
 }
 
 func (c *cli) accountCommand() *cobra.Command {
@@ -96,7 +99,7 @@ func (c *cli) accountCommand() *cobra.Command {
 			return c.withAuth(cmd.Context(), c.accountList)
 		},
 	}
-	cmd.AddCommand(create, list)
+	cmd.AddCommand(create, list, c.accountSet())
 	c.settingFlagsOf(cmd, "data_dir", "database_url")
 	return cmd
 }

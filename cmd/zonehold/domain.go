@@ -23,7 +23,8 @@ func (c *cli) domainCommand() *cobra.Command {
 		Long: `Domains of a server, named by --server or ZONEHOLD_SERVER. The token comes from
 ZONEHOLD_TOKEN or ZONEHOLD_TOKEN_FILE.`,
 	}
-	cmd.AddCommand(c.domainAdd(), c.domainList(), c.domainShow(), c.domainCheck(), c.domainWait(), c.domainRemove())
+	cmd.AddCommand(c.domainAdd(), c.domainList(), c.domainShow(), c.domainCheck(), c.domainWait(), c.domainRemove(),
+		c.domainToken(), c.domainTransfer(), c.domainTransfers(), c.domainContest(), c.domainRegistration())
 	c.settingFlagsOf(cmd, "server")
 	return cmd
 }
@@ -220,11 +221,15 @@ func (c *cli) showDomain(d *api.Domain) error {
 		fmt.Fprintf(c.stdout, "  %s\n", line)
 	}
 	fmt.Fprintf(c.stdout, "  %s\n", map[string]string{"you": "Your turn.", "us": "A check is under way.", "nobody": "Nothing to do."}[d.Turn])
+	c.showProofs(d)
 	if d.NextCheckAt != nil {
 		fmt.Fprintf(c.stdout, "  next check %s\n", d.NextCheckAt.Local().Format(time.DateTime))
 	}
 	if d.GraceEndsAt != nil {
 		fmt.Fprintf(c.stdout, "  the grace ends %s\n", d.GraceEndsAt.Local().Format(time.DateTime))
+	}
+	if d.TriesEndAt != nil {
+		fmt.Fprintf(c.stdout, "  checked by itself until %s\n", d.TriesEndAt.Local().Format(time.DateTime))
 	}
 	if d.Problem != nil {
 		fmt.Fprintf(c.stdout, "\n%s  %s\n", c.paint(bold, d.Problem.Title), c.paint(dim, d.Problem.Code))
@@ -235,6 +240,27 @@ func (c *cli) showDomain(d *api.Domain) error {
 		c.printWireChallenges(d)
 	}
 	return nil
+}
+
+// showProofs says which proofs are in place, where that is not what the line
+// above it says.
+func (c *cli) showProofs(d *api.Domain) {
+	if d.FrozenAt != nil {
+		fmt.Fprintf(c.stdout, "  waits since %s for a proof with new values (%s)\n", d.FrozenAt.Local().Format(time.DateTime), clean(deref(d.FreezeReason)))
+	}
+	if len(d.Proofs) < 2 && (!d.Verified || d.Proof.Present) {
+		return
+	}
+	for _, p := range d.Proofs {
+		state := "in place"
+		if p.MissingSince != nil {
+			state = "missing since " + p.MissingSince.Local().Format(time.DateTime)
+		}
+		if p.SeenAt != nil {
+			state += ", seen " + p.SeenAt.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(c.stdout, "  proof %s: %s\n", strings.ReplaceAll(clean(p.Method), "_", "-"), state)
+	}
 }
 
 // wireProblem is the problem of a reply in the form that the printer takes.

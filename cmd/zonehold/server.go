@@ -15,6 +15,7 @@ import (
 	"github.com/zonehold/zonehold/internal/auth"
 	"github.com/zonehold/zonehold/internal/config"
 	"github.com/zonehold/zonehold/internal/httpapi"
+	"github.com/zonehold/zonehold/internal/notify"
 	"github.com/zonehold/zonehold/internal/probely"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/internal/telemetry"
@@ -42,10 +43,11 @@ type server struct {
 	rest  atomic.Pointer[http.Handler] // everything that needs the database
 	up    chan struct{}                // closed when rest is there
 
-	store *store.Store
-	auth  *auth.Auth
-	app   *app.App
-	done  chan error
+	deliveries *notify.Dispatcher // nil: another process brings events out
+	store      *store.Store
+	auth       *auth.Auth
+	app        *app.App
+	done       chan error
 }
 
 // startServer listens at once, so that /healthz answers while the database is
@@ -79,13 +81,13 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 	}
 	s.auth = auth.New(s.store)
 	s.app, err = app.New(app.Config{
-		Store: s.store, Kit: out.kit, Mail: out.mail, Providers: out.providers, Log: log, Observer: metrics,
+		Store: s.store, Kit: out.kit, Mail: out.mail, Webhooks: out.hooks.targets, Providers: out.providers, Log: log, Observer: metrics,
 		Worker:              cfg.Has(config.RoleWorker),
 		ChecksPerMinute:     cfg.ChecksPerMinute,
 		TargetChecksPerHour: cfg.TargetChecksPerHour,
 		DomainLimit:         cfg.DomainLimit,
 		RecheckInterval:     cfg.RecheckInterval,
-		RecheckGrace:        cfg.RecheckGrace,
+		RecheckGrace:        graceOf(cfg.RecheckGrace),
 		Exclusive:           cfg.Exclusive,
 		ContestWait:         cfg.ContestWait,
 		OwnerWatch:          cfg.OwnerWatch,
@@ -97,6 +99,7 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 		Perspectives:        out.perspectives,
 		NodeName:            cfg.NodeName,
 		PublicURL:           cfg.PublicURL,
+		Version:             buildVersion(),
 	})
 	if err != nil {
 		return nil, err
@@ -107,6 +110,9 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 	warnOfPerspectives(log, out.perspectives)
 	if err := s.app.Start(ctx); err != nil {
 		return nil, fmt.Errorf("starting the workers: %w", err)
+	}
+	if err := s.startDeliveries(ctx, out, metrics); err != nil {
+		return nil, fmt.Errorf("starting deliveries: %w", err)
 	}
 	if cfg.Has(config.RoleAPI) {
 		rest := s.apis()
@@ -181,7 +187,7 @@ func (s *server) whenUp(ctx context.Context) http.Handler {
 // it was sent.
 func (s *server) apis() http.Handler {
 	native := httpapi.New(httpapi.Config{
-		Service: s.app, Grants: s.app, Breakers: s.app, Audits: s.app, Perspectives: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
+		Service: s.app, Webhooks: s.app, Accounts: s.app, Grants: s.app, Bundles: s.app, Claims: s.app, Breakers: s.app, Audits: s.app, Perspectives: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
 		DomainVersion: s.app.DomainVersion, Stamp: s.app.Stamp,
 		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})
@@ -250,7 +256,7 @@ func (s *server) stop() error {
 	if err != nil {
 		_ = s.http.Close() // err says more
 	}
-	return errors.Join(err, s.app.Stop(ctx), s.closeStore())
+	return errors.Join(err, s.stopDeliveries(ctx), s.app.Stop(ctx), s.closeStore())
 }
 
 func (s *server) closeStore() error {
@@ -261,4 +267,12 @@ func (s *server) closeStore() error {
 		return s.store.Close()
 	}
 	return nil
+}
+
+// graceOf is the time of grace as the app takes it: there, none is negative.
+func graceOf(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }

@@ -52,11 +52,15 @@ type Domain struct {
 	LastAttempt *Attempt         // last finished one; nil: never checked
 	Running     *Attempt         // queued or running one; nil: none
 	Turn        zonehold.Turn
-	CoveredBy   string // id of the domain whose proof covers this one
-	Source      string // id of the policy, delegation or connection, or the mail address, that the proof rests on
-	DNSHost     *diagnose.DNSHost
-	BasicUser   string // user name for HTTP basic authentication
-	HasPassword bool   // a password for it is kept; nobody gets it back
+	// Recheck is what the account's proofs are held to; "": not known.
+	Recheck      zonehold.RecheckPolicy
+	ScansAllowed bool   // as far as the proof of the name goes
+	ScansReason  string // why not
+	CoveredBy    string // id of the domain whose proof covers this one
+	Source       string // id of the policy, delegation or connection, or the mail address, that the proof rests on
+	DNSHost      *diagnose.DNSHost
+	BasicUser    string // user name for HTTP basic authentication
+	HasPassword  bool   // a password for it is kept; nobody gets it back
 }
 
 // Attempt is an attempt with its explanation.

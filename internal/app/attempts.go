@@ -2,9 +2,9 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -52,7 +52,7 @@ func (a *App) StartAttempt(ctx context.Context, actor zonehold.Actor, ref string
 // launch stores a start and, if a slot is free here, runs it at once.
 func (a *App) launch(ctx context.Context, s *start) error {
 	if a.reserve(s.attempt.ID) {
-		s.node = a.node
+		s.node = a.nodeID()
 	}
 	err := a.starts.do(s)
 	if err == nil {
@@ -169,15 +169,6 @@ func (a *App) Attempts(ctx context.Context, actor zonehold.Actor, ref string, li
 	return page, nil
 }
 
-// Evidence is the stored evidence of a finished attempt, a JSON document.
-func (a *App) Evidence(ctx context.Context, actor zonehold.Actor, attemptID string) (json.RawMessage, error) {
-	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
-		return nil, err
-	}
-	body, err := a.store.Evidence(ctx, actor.Account.ID, attemptID)
-	return body, a.ours(ctx, "finished attempt", err)
-}
-
 // start is one attempt to be stored.
 type start struct {
 	attempt *store.Attempt
@@ -192,6 +183,22 @@ func newStart(accountID, domainID string, method zonehold.Method, trigger zoneho
 		Attempt:   zonehold.Attempt{ID: zonehold.NewID(zonehold.PrefixAttempt), DomainID: domainID, Method: method, Trigger: trigger},
 		AccountID: accountID, Requested: method,
 	}}
+}
+
+// plan chooses what a scheduled check tries.
+func (s *start) plan() {
+	d, at := s.domain, s.attempt
+	at.Retry = false
+	switch {
+	case d.State.Verified():
+		at.Requested = turnOf(d)
+		at.Retry = at.Requested == ""
+	case !d.TriesEndAt.IsZero():
+		at.Requested, at.Retry = d.TriesMethod, true
+	default: // nobody has asked: what may be known of it
+		at.Requested = ""
+	}
+	at.Method = at.Requested
 }
 
 // target is the name whose budget a check uses.
@@ -218,13 +225,14 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			return err
 		}
 		var (
-			now       = a.now()
-			budget    = budgets{app: a, tx: tx, now: now}
-			begun     []*store.Attempt
-			asked     []store.Audit
-			work      []jobs.Job
-			scheduled []string
-			dropped   []string // domains whose attempt gives way
+			now     = a.now()
+			budget  = budgets{app: a, tx: tx, now: now}
+			begun   []*store.Attempt
+			asked   []store.Audit
+			work    []jobs.Job
+			later   = map[string]time.Time{} // next checks of domains
+			dropped []string                 // domains whose attempt gives way
+			touched []string                 // domains of which only the plan changes
 		)
 		for _, s := range starts {
 			d, at := domains[s.attempt.DomainID], s.attempt
@@ -235,7 +243,7 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 			}
 			at.Registrable = target(d.Hostname)
 			other := under[d.ID]
-			if other != nil && automatic(other) && at.Trigger != zonehold.TriggerSchedule {
+			if other != nil && (other.Retry || automatic(other)) && at.Trigger != zonehold.TriggerSchedule {
 				// What somebody asks for does not wait for what nobody did.
 				dropped = append(dropped, d.ID)
 				other = nil
@@ -249,11 +257,20 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 					s.err = errNotDue
 					continue
 				}
-				scheduled = append(scheduled, d.ID)
-				at.Method, at.Requested = "", "" // a claim that is not proved: what may be known of it
-				if d.State.Verified() {
-					at.Method, at.Requested = d.Method, d.Method
+				s.plan()
+				if at.Retry {
+					wait, err := budget.takeRetry(ctx, at)
+					if err != nil {
+						return err
+					}
+					if wait > 0 {
+						s.err = errPutOff
+						touched = append(touched, d.ID)
+						later[d.ID] = now.Add(wait)
+						continue
+					}
 				}
+				later[d.ID] = now.Add(recheckSoon)
 			} else if at.Trigger == zonehold.TriggerCreate {
 				// Outside of the budgets: nobody asked for it, it runs once for a
 				// claim, and it touches no target unless the account has a proved
@@ -299,10 +316,10 @@ func (a *App) commitStarts(ctx context.Context, starts []*start) error {
 		}
 		// So that the same check is not found due again while it runs; its end
 		// plans the next one.
-		if err := tx.SetNextCheck(ctx, scheduled, now.Add(recheckSoon)); err != nil {
+		if err := tx.SetNextChecks(ctx, later); err != nil {
 			return err
 		}
-		return tx.Touch(ctx, ids)
+		return tx.Touch(ctx, append(ids, touched...))
 	})
 }
 
@@ -329,10 +346,13 @@ func (a *App) drop(ctx context.Context, tx *store.Tx, domainIDs []string, now ti
 // automatic reports whether nobody asked for the attempt and it tries only
 // methods for which nothing is placed.
 func automatic(at *store.Attempt) bool {
-	return at.Requested == "" && (at.Trigger == zonehold.TriggerCreate || at.Trigger == zonehold.TriggerSchedule)
+	return at.Requested == "" && !at.Retry && (at.Trigger == zonehold.TriggerCreate || at.Trigger == zonehold.TriggerSchedule)
 }
 
-var errNotDue = errors.New("not due any more")
+var (
+	errNotDue = errors.New("not due any more")
+	errPutOff = errors.New("put off, as the target has been asked enough")
+)
 
 // budgets hold requested checks to their limits, per account and per target
 // over all accounts (threat T12), over a sliding time.
@@ -345,9 +365,7 @@ type budgets struct {
 
 // take counts one check. The first result is a refusal.
 func (b *budgets) take(ctx context.Context, at *store.Attempt) (refusal, err error) {
-	if b.accounts == nil {
-		b.accounts, b.target = map[string]int{}, map[string]int{}
-	}
+	b.begin()
 	limits := []struct {
 		taken  map[string]int
 		key    string
@@ -387,4 +405,35 @@ func (b *budgets) take(ctx context.Context, at *store.Attempt) (refusal, err err
 		}
 	}
 	return nil, nil
+}
+
+func (b *budgets) begin() {
+	if b.accounts == nil {
+		b.accounts, b.target = map[string]int{}, map[string]int{}
+	}
+}
+
+// takeRetry counts a retry, for which half of the target's budget is there:
+// what people ask for has the rest to itself. wait is how long to put it off;
+// 0: it may begin.
+func (b *budgets) takeRetry(ctx context.Context, at *store.Attempt) (wait time.Duration, err error) {
+	b.begin()
+	limit := b.app.cfg.TargetChecksPerHour
+	if limit < 0 {
+		return 0, nil
+	}
+	left := max(limit/2, 1) - b.target[at.Registrable]
+	oldest := b.now
+	if left > 0 {
+		since := b.now.Add(-time.Hour)
+		if oldest, err = b.tx.NthCheckOfTarget(ctx, at.Registrable, left, since); err != nil {
+			return 0, err
+		}
+		if oldest.IsZero() {
+			b.target[at.Registrable]++
+			return 0, nil
+		}
+	}
+	// Spread, as all that wait for the place would come back at once.
+	return max(oldest.Add(time.Hour).Sub(b.now), time.Minute) + time.Duration(rand.Int64N(int64(30*time.Minute))), nil
 }

@@ -150,9 +150,13 @@ func (a *App) Domain(ctx context.Context, actor zonehold.Actor, ref string) (*Do
 	if err := allow(actor, zonehold.ScopeDomainsRead); err != nil {
 		return nil, err
 	}
-	return a.still(seenKey{account: actor.Account.ID, name: ref}, func() (*Domain, error) {
+	v, err := a.still(seenKey{account: actor.Account.ID, name: ref}, func() (*Domain, error) {
 		return a.domain(ctx, actor.Account.ID, ref)
 	})
+	if v != nil {
+		v.judge(a.now())
+	}
+	return v, err
 }
 
 func (a *App) domain(ctx context.Context, accountID, ref string) (*Domain, error) {
@@ -201,7 +205,11 @@ func (a *App) Host(ctx context.Context, actor zonehold.Actor, scheme, hostname s
 		return nil, err
 	}
 	key := seenKey{account: actor.Account.ID, scheme: scheme, name: hostname, port: port, host: true}
-	return a.still(key, func() (*Domain, error) { return a.host(ctx, actor.Account.ID, scheme, hostname, port) })
+	v, err := a.still(key, func() (*Domain, error) { return a.host(ctx, actor.Account.ID, scheme, hostname, port) })
+	if v != nil {
+		v.judge(a.now())
+	}
+	return v, err
 }
 
 func (a *App) host(ctx context.Context, accountID, scheme, hostname string, port uint16) (*Domain, error) {
@@ -466,14 +474,15 @@ func (a *App) patch(d *store.Domain, p DomainPatch, now time.Time) (fields []str
 		if port != d.Port {
 			d.Port = port
 			d.Generation++ // what runs now asks another server
+			d.Spares = nil
 			if d.Covers == zonehold.CoversHost && d.State != zonehold.StatePending {
 				// The proof was about the server at the old port.
 				d.State, d.StateSince = zonehold.StatePending, now
-				d.VerifiedAt, d.NextCheckAt, d.GraceEndsAt = time.Time{}, time.Time{}, time.Time{}
-				if d.Method.Automatic() {
+				given := d.Method.Automatic()
+				forget(d)
+				if given {
 					d.NextCheckAt = now // the new one may be given, too
 				}
-				d.Method, d.Assurance, d.Covers, d.ProofSource = "", "", "", ""
 			}
 			fields = append(fields, "port")
 		}

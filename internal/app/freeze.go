@@ -37,11 +37,8 @@ func (a *App) freeze(ctx context.Context, tx *store.Tx, d *store.Domain, reason 
 		d.State, d.StateSince = after, now
 		a.observe(tx, before, after)
 	}
-	p := problem.New("fresh_proof_needed", problem.Facts{
-		problem.FactDomain: string(d.Hostname), problem.FactOldDate: now.Format("2006-01-02 15:04"), problem.FactDetail: freezeText[reason],
-	})
-	d.FrozenAt, d.FreezeReason, d.Problem = now, reason, &p
-	d.Spares = nil
+	d.FrozenAt, d.FreezeReason, d.Spares = now, reason, nil
+	d.Problem = frozenProblem(d)
 	d.MissingSince, d.Misses, d.LookedAt, d.Stumbles, d.TriesMethod = now, 0, time.Time{}, 0, ""
 	d.GraceEndsAt = now.Add(a.cfg.RecheckGrace)
 	d.NextCheckAt = now.Add(stumbleSoon)
@@ -49,6 +46,15 @@ func (a *App) freeze(ctx context.Context, tx *store.Tx, d *store.Domain, reason 
 	tx.AfterCommit(func() { a.wake.ring(d.AccountID) })
 	e := newEvent(zonehold.EventDomainFrozen, d.AccountID, d.ID, now, withFreeze(domainData(d), d))
 	return []*zonehold.Event{e}, nil
+}
+
+// frozenProblem says that only a fresh proof counts.
+func frozenProblem(d *store.Domain) *problem.Problem {
+	p := problem.New("fresh_proof_needed", problem.Facts{
+		problem.FactDomain: string(d.Hostname), problem.FactOldDate: d.FrozenAt.Format("2006-01-02 15:04"),
+		problem.FactDetail: freezeText[d.FreezeReason],
+	})
+	return &p
 }
 
 var freezeText = map[zonehold.FreezeReason]string{

@@ -191,8 +191,20 @@ func (a *App) fall(ctx context.Context, tx *store.Tx, held map[string]*store.Dom
 				if l.source.AccountID != "" && l.source.AccountID != d.AccountID {
 					continue
 				}
+				before := *d
 				events = append(events, lapse(d, l, now))
-				gone = append(gone, d)
+				a.observe(tx, before.State, d.State)
+				if d.State.Verified() {
+					// Another proof of its own leads now, which may reach less far.
+					fallen = append(fallen, d)
+					for _, look := range a.looksAfter(&before, d) {
+						if err := tx.InsertLook(ctx, look); err != nil {
+							return nil, nil, err
+						}
+					}
+				} else {
+					gone = append(gone, d)
+				}
 				break
 			}
 		}
@@ -207,15 +219,23 @@ func (a *App) fall(ctx context.Context, tx *store.Tx, held map[string]*store.Dom
 	return fallen, events, nil
 }
 
-// lapse ends a proof whose source is gone. The claim is looked at once more:
-// something else may prove it.
+// lapse ends a proof whose source is gone. Where the domain has another one,
+// that takes the lead; else the claim is looked at once more, as something else
+// may prove it.
 func lapse(d *store.Domain, l loss, now time.Time) *zonehold.Event {
+	method := d.Method
 	d.Problem = l.problem(d)
-	d.State, d.StateSince, d.UpdatedAt = zonehold.StateLapsed, now, now
-	d.ProofSource, d.GraceEndsAt, d.NextCheckAt = "", time.Time{}, now
+	told, event := problemData(d.Problem), zonehold.EventProofMissing
+	if !stepIn(d, now) {
+		endProof(d, now)
+		d.NextCheckAt, event = now, zonehold.EventDomainLapsed
+	}
 	data := domainData(d)
-	data["problem"], data["source"] = string(l.code), l.source.ID
-	return newEvent(zonehold.EventDomainLapsed, d.AccountID, d.ID, now, data)
+	data["problem"], data["source"] = told, l.source.ID
+	if event == zonehold.EventProofMissing {
+		data["missing_method"] = string(method)
+	}
+	return newEvent(event, d.AccountID, d.ID, now, data)
 }
 
 // lossOf is what is lost with the proofs of these domains: the cover of the

@@ -180,7 +180,7 @@ func (a *App) commitClaims(ctx context.Context, claims []*claim) error {
 		for i, c := range claims {
 			ids[i], c.attempt = c.id, nil
 		}
-		got, err := tx.Claim(ctx, ids, a.node, a.now())
+		got, err := tx.Claim(ctx, ids, a.nodeID(), a.now())
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,12 @@ func (a *App) run(at *store.Attempt, d *store.Domain) {
 			a.log.Error("a check was started too often without an end", "attempt", at.ID, "runs", at.Run)
 			f.take(faultReport(at, d.Hostname, "the check was begun several times and never came to an end"), nil)
 		} else {
-			report, secrets := a.check(ctx, at, d)
+			report, secrets, err := a.check(ctx, at, d)
+			if err != nil && a.runs.cause(at.ID) == nil {
+				a.giveBack(at) // it runs again when the database is back
+				return
+			}
+			f.subject = a.subjectOf(d, report.Method)
 			f.take(report, secrets)
 		}
 	}
@@ -255,18 +260,19 @@ func (a *App) run(at *store.Attempt, d *store.Domain) {
 	// that lost its heartbeat belongs to others by now.
 }
 
-// check runs the method and never fails: what goes wrong on our side becomes
-// a verdict that changes nothing.
-func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (diagnose.Report, []string) {
+// check runs the method. What goes wrong on our side becomes a verdict that
+// changes nothing, except that an error says that the database is away.
+func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (diagnose.Report, []string, error) {
 	standing, err := a.standing(ctx, d)
 	if err != nil {
 		a.log.Error("what is known of an account cannot be read", "attempt", at.ID, "err", err)
-		return faultReport(at, d.Hostname, "our database did not answer"), nil
+		return faultReport(at, d.Hostname, "our database did not answer"), nil, away(err)
+	}
+	if !d.FrozenAt.IsZero() {
+		standing = nil // only new tokens count
 	}
 	claim := claimOf(d, standing)
-	if d.Method != "" && at.Requested == d.Method {
-		claim.VerifiedBefore = d.VerifiedAt // so that a removed proof is called one
-	}
+	claim.VerifiedBefore = verifiedBefore(d, at.Requested)
 	claim.FormerServers = readServed(d.DNSHost).Former
 	if claim.Siblings, err = a.siblings(ctx, d); err != nil {
 		a.log.Error("other names of an account cannot be read", "attempt", at.ID, "err", err) // they only help to explain
@@ -274,7 +280,7 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 	old, err := a.store.OldTokens(ctx, d.AccountID, d.Hostname, d.Tokens)
 	if err != nil {
 		a.log.Error("old tokens cannot be read", "attempt", at.ID, "err", err)
-		return faultReport(at, d.Hostname, "our database did not answer"), nil
+		return faultReport(at, d.Hostname, "our database did not answer"), nil, away(err)
 	}
 	for _, t := range old {
 		claim.Old = append(claim.Old, verify.OldToken(t))
@@ -282,7 +288,7 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 	if claim.BasicUser = d.BasicUser; claim.BasicUser != "" {
 		if claim.BasicPassword, err = a.store.BasicPassword(d); err != nil {
 			a.log.Error("a password cannot be read", "attempt", at.ID, "err", err)
-			return faultReport(at, d.Hostname, "the stored password for the site cannot be read"), nil
+			return faultReport(at, d.Hostname, "the stored password for the site cannot be read"), nil, nil
 		}
 	}
 	kit := *a.cfg.Kit
@@ -300,25 +306,52 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 		}()
 		if automatic(at) {
 			done <- a.cfg.CheckAutomatic(ctx, &kit, claim)
-		} else {
-			done <- a.cfg.Check(ctx, &kit, at.Requested, claim)
+			return
 		}
+		// A retry looks at what is on record, too.
+		if at.Retry && at.Requested != "" && a.mayProve(claim) {
+			if r := a.cfg.CheckAutomatic(ctx, &kit, claim); r.Outcome == zonehold.OutcomeVerified {
+				done <- r
+				return
+			}
+		}
+		done <- a.cfg.Check(ctx, &kit, at.Requested, claim)
 	}()
 	secrets := basicSecrets(claim.BasicUser, claim.BasicPassword)
 	select {
 	case report := <-done:
-		return a.corroborate(ctx, at, d, claim, report), secrets
+		return a.corroborate(ctx, at, d, claim, report), secrets, nil
 	case <-ctx.Done():
 	}
 	// Methods end with their context; one that does not must not hold the
 	// attempt.
 	select {
 	case report := <-done:
-		return report, secrets
+		return report, secrets, nil
 	case <-time.After(2 * time.Second):
 		a.log.Error("a check did not end in time", "attempt", at.ID, "method", at.Requested)
-		return faultReport(at, d.Hostname, "the check did not end in time"), secrets
+		return faultReport(at, d.Hostname, "the check did not end in time"), secrets, nil
 	}
+}
+
+// away is the error if it says that the database cannot work at the moment.
+func away(err error) error {
+	if store.FaultOf(err) == "" {
+		return nil
+	}
+	return err
+}
+
+// verifiedBefore is when a method proved the domain last, so that a proof that
+// was removed is called one.
+func verifiedBefore(d *store.Domain, m zonehold.Method) time.Time {
+	if i := spareOf(d, m); i >= 0 {
+		return d.Spares[i].SeenAt
+	}
+	if d.Method == "" || m != d.Method || !d.FrozenAt.IsZero() {
+		return time.Time{}
+	}
+	return d.VerifiedAt
 }
 
 // maxSiblings bounds the other names in which a record may have landed.
@@ -354,7 +387,7 @@ func faultReport(at *store.Attempt, name zonehold.Hostname, detail string) diagn
 func (f *finish) take(r diagnose.Report, secrets []string) {
 	f.report = r
 	f.hasReport = true
-	f.evidence = store.Pack(evidenceJSON(f.attempt, r, secrets))
+	f.evidence = packEvidence(f.subject, f.attempt, r, secrets)
 	f.served = servedBy(r)
 }
 
@@ -363,7 +396,10 @@ func (f *finish) take(r diagnose.Report, secrets []string) {
 func (a *App) finish(f *finish) {
 	wait := 50 * time.Millisecond
 	for try := 0; ; try++ {
-		err := a.finishes.do(f)
+		err := a.keepBlobs(context.Background(), f)
+		if err == nil {
+			err = a.finishes.do(f)
+		}
 		if err == nil {
 			break
 		}

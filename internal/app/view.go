@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
@@ -61,7 +62,15 @@ func (a *App) view(d *store.Domain, last, running *store.Attempt, standing *veri
 	if s := readServed(d.DNSHost); s.Name != "" {
 		v.DNSHost = &diagnose.DNSHost{Name: s.Name, ControlPanelURL: s.ControlPanelURL}
 	}
+	if standing != nil {
+		v.Recheck = standing.Account.Recheck
+	}
+	if running != nil && running.Trigger == zonehold.TriggerSchedule {
+		v.NextCheckAt = running.CreatedAt // it is under way
+	}
+	v.judge(a.now())
 	switch {
+	case running != nil && running.Retry: // whose turn it is does not change by that
 	case running != nil:
 		v.Turn = zonehold.TurnUs
 	case d.State == zonehold.StateVerified:
@@ -85,6 +94,7 @@ func (a *App) bareViews(ctx context.Context, domains []*store.Domain) ([]*Domain
 	out := make([]*Domain, len(domains))
 	for i, d := range domains {
 		out[i] = shown(d, finished[d.LastAttemptID])
+		out[i].judge(a.now())
 	}
 	return out, nil
 }
@@ -104,6 +114,9 @@ func shown(d *store.Domain, last *store.Attempt) *Domain {
 	}
 	return v
 }
+
+// judge says what depends on the time of asking.
+func (d *Domain) judge(now time.Time) { d.ScansAllowed, d.ScansReason = d.Scannable(now) }
 
 func (a *App) challenges(d *store.Domain, standing *verify.Standing) []zonehold.Challenge {
 	claim := claimOf(d, standing)

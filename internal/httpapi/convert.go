@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -51,7 +52,13 @@ func toDomain(d *app.Domain) api.Domain {
 		State: string(d.State), StateSince: d.StateSince.UTC(), Turn: string(d.Turn),
 		Verified: d.State.Verified(), VerifiedAt: when(d.VerifiedAt), Method: text(d.Method),
 		Assurance: text(d.Assurance), Covers: text(d.Covers), CoveredBy: text(d.CoveredBy), ProofSource: text(d.ProofSource),
-		NextCheckAt: when(d.NextCheckAt), GraceEndsAt: when(d.GraceEndsAt),
+		NextCheckAt: when(d.NextCheckAt), GraceEndsAt: when(d.GraceEndsAt), TriesEndAt: when(d.TriesEndAt),
+		FrozenAt: when(d.FrozenAt), FreezeReason: text(d.FreezeReason), Recheck: string(cmp.Or(d.Recheck, zonehold.RecheckKeep)),
+		Proof: api.Presence{
+			Present: d.State.Verified() && !d.SeenAt.IsZero() && d.MissingSince.IsZero(),
+			SeenAt:  when(d.SeenAt), MissingSince: when(d.MissingSince),
+		},
+		Proofs: proofs(d.Proofs()), ScansAllowed: d.ScansAllowed, ScansReason: text(d.ScansReason),
 		Challenges: Challenges(d.Challenges), Problem: Problem(d.Problem),
 		LastAttemptID: text(d.LastAttemptID), DiscoveryEnabled: d.DiscoveryEnabled, Tags: list(d.Tags),
 		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
@@ -61,6 +68,17 @@ func toDomain(d *app.Domain) api.Domain {
 	}
 	if d.DNSHost != nil {
 		out.DNSHost = &api.DNSHost{Name: d.DNSHost.Name, ControlPanelURL: text(d.DNSHost.ControlPanelURL)}
+	}
+	return out
+}
+
+func proofs(list []zonehold.Proof) []api.Proof {
+	out := make([]api.Proof, len(list))
+	for i, p := range list {
+		out[i] = api.Proof{
+			Method: string(p.Method), Assurance: string(p.Assurance), Covers: string(p.Covers), ProvedAt: when(p.ProvedAt),
+			SeenAt: when(p.SeenAt), MissingSince: when(p.MissingSince), Leading: i == 0,
+		}
 	}
 	return out
 }

@@ -42,6 +42,7 @@ type Config struct {
 	Claims   app.Claims   // nil: likewise
 	Breakers app.Breakers // nil: likewise
 	Audits   app.Audits   // nil: likewise
+	Webhooks app.Webhooks // nil: likewise
 	Bundles  app.Bundles  // nil: likewise
 	// Perspectives: nil: likewise.
 	Perspectives app.Perspectives
@@ -115,6 +116,9 @@ func (s *server) register() {
 	}
 	if s.Claims != nil {
 		s.claimCalls(h)
+	}
+	if s.Webhooks != nil {
+		s.webhookCalls(h)
 	}
 	if s.Audits != nil {
 		s.auditCalls(h)

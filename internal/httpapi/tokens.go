@@ -38,9 +38,7 @@ func (s *server) tokenCalls(h huma.API) {
 func (s *server) getMe(ctx context.Context, _ *struct{}) (reply, error) {
 	a := actorOf(ctx)
 	return reply{body: api.Me{
-		Account: api.Account{
-			ID: a.Account.ID, UserID: a.Account.Number, Name: a.Account.Name, Email: text(a.Account.Email), EmailConfirmed: a.Account.EmailConfirmed,
-		},
+		Account: toAccount(a.Account),
 		TokenID: a.TokenID, Scopes: words(a.Scopes), DomainLimit: s.Service.DomainLimit(),
 	}}, nil
 }

@@ -50,6 +50,9 @@ func (s *Store) CreateAccount(ctx context.Context, a zonehold.Account, entries .
 			if err := tx.firstMailbox(ctx, a, now); err != nil {
 				return err
 			}
+			if err := tx.SyncReaders(ctx, a.ID, now); err != nil {
+				return err
+			}
 			for i := range entries {
 				entries[i].AccountID, entries[i].Target = a.ID, a.ID
 			}
@@ -207,4 +210,42 @@ func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
 	_, err := s.w.ExecContext(ctx, "UPDATE tokens SET last_used_at = $1 WHERE id = $2 AND last_used_at < $3",
 		micros(at), id, micros(at))
 	return doing("noting the use of a token", err)
+}
+
+// RecheckPolicies reads what the accounts hold proofs to, by account id.
+func (tx *Tx) RecheckPolicies(ctx context.Context, accountIDs []string) (map[string]zonehold.RecheckPolicy, error) {
+	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT id, recheck FROM accounts WHERE id IN (SELECT v_id FROM v)"}
+	type row struct {
+		id     string
+		policy zonehold.RecheckPolicy
+	}
+	found, err := queryBulk(ctx, tx.s, tx.q, find, column1(accountIDs), func(s scanner) (r row, err error) {
+		err = s.Scan(&r.id, &r.policy)
+		return r, err
+	})
+	out := make(map[string]zonehold.RecheckPolicy, len(found))
+	for _, r := range found {
+		out[r.id] = r.policy
+	}
+	return out, doing("reading accounts", err)
+}
+
+// SetRecheck changes what an account holds proofs to, and returns what that was
+// before. It counts the versions of the account's domains up, as it shows in
+// them. ErrNotFound: there is no such account.
+func (tx *Tx) SetRecheck(ctx context.Context, accountID string, p zonehold.RecheckPolicy) (before zonehold.RecheckPolicy, err error) {
+	rows, err := tx.q.QueryContext(ctx, "SELECT id FROM domains WHERE account_id = $1 AND deleted_at = 0 ORDER BY id"+tx.s.forUpdate, accountID)
+	ids, err := collect(rows, err, scanText)
+	if err != nil {
+		return "", fmt.Errorf("reading domains: %w", err)
+	}
+	err = tx.q.QueryRowContext(ctx, "SELECT recheck FROM accounts WHERE id = $1"+tx.s.forUpdate, accountID).Scan(&before)
+	if err != nil || before == p {
+		return before, missing("reading an account", err)
+	}
+	if err := tx.Touch(ctx, ids); err != nil {
+		return "", err
+	}
+	_, err = tx.q.ExecContext(ctx, "UPDATE accounts SET recheck = $1 WHERE id = $2", string(p), accountID)
+	return before, doing("storing an account", err)
 }

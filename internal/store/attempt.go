@@ -23,6 +23,10 @@ type Attempt struct {
 	Run         int64           // counts the starts; with NodeID it fences results
 	JobID       int64           // River's; 0: none
 	ReadyAt     time.Time       // queued ones may start from then on
+	// Retry: a scheduled check of a claim that is not proved, at places where
+	// something may have been put. It counts for its target like one that was
+	// asked for (threat T12).
+	Retry bool
 }
 
 // Ref identifies one run of an attempt.
@@ -42,6 +46,16 @@ const attemptColumns = `id, account_id, domain_id, registrable, generation, requ
 const attemptColumnsShort = `id, account_id, domain_id, registrable, generation, requested, method, cause, state,
 	outcome, problem, notes, '', node_id, run, job_id, created_at, ready_at, started_at, finished_at`
 
+// causeRetry is how the trigger of a Retry is stored.
+const causeRetry = "retry"
+
+func (a *Attempt) cause() string {
+	if a.Retry {
+		return causeRetry
+	}
+	return string(a.Trigger)
+}
+
 func scanAttempt(row scanner) (*Attempt, error) {
 	var (
 		a                                 Attempt
@@ -53,6 +67,9 @@ func scanAttempt(row scanner) (*Attempt, error) {
 		&started, &finished)
 	if err != nil {
 		return nil, err
+	}
+	if a.Trigger == causeRetry {
+		a.Trigger, a.Retry = zonehold.TriggerSchedule, true
 	}
 	a.CreatedAt, a.ReadyAt = fromMicros(created), fromMicros(ready)
 	a.StartedAt, a.FinishedAt = fromMicros(started), fromMicros(finished)
@@ -71,7 +88,7 @@ func (tx *Tx) InsertAttempts(ctx context.Context, attempts []*Attempt) error {
 	rows := make([][]any, len(attempts))
 	for i, a := range attempts {
 		rows[i] = []any{a.ID, a.AccountID, a.DomainID, a.Registrable, a.Generation, string(a.Requested),
-			string(a.Method), string(a.Trigger), string(a.State), string(a.Outcome), "", "", "", a.NodeID, a.Run,
+			string(a.Method), a.cause(), string(a.State), string(a.Outcome), "", "", "", a.NodeID, a.Run,
 			a.JobID, micros(a.CreatedAt), micros(a.ReadyAt), micros(a.StartedAt), micros(a.FinishedAt)}
 	}
 	err := insertAttempts.exec(ctx, tx.s, tx.q, rows)
@@ -147,18 +164,19 @@ func (s *Store) Attempts(ctx context.Context, domainID string, created time.Time
 // NthCheckOfAccount returns when the n-th newest check that the account asked
 // for was made, counting back from now; zero when there are fewer since.
 func (tx *Tx) NthCheckOfAccount(ctx context.Context, accountID string, n int, since time.Time) (time.Time, error) {
-	return tx.nthCheck(ctx, "account_id", accountID, n, since)
+	return tx.nthCheck(ctx, "account_id", accountID, " AND cause <> 'retry'", n, since)
 }
 
-// NthCheckOfTarget is the same for a registrable domain, over all accounts.
+// NthCheckOfTarget is the same for a registrable domain, over all accounts and
+// with retries.
 func (tx *Tx) NthCheckOfTarget(ctx context.Context, registrable string, n int, since time.Time) (time.Time, error) {
-	return tx.nthCheck(ctx, "registrable", registrable, n, since)
+	return tx.nthCheck(ctx, "registrable", registrable, "", n, since)
 }
 
-func (tx *Tx) nthCheck(ctx context.Context, column, value string, n int, since time.Time) (time.Time, error) {
+func (tx *Tx) nthCheck(ctx context.Context, column, value, but string, n int, since time.Time) (time.Time, error) {
 	var at int64
 	err := tx.q.QueryRowContext(ctx, "SELECT created_at FROM attempts WHERE "+column+
-		" = $1 AND cause <> 'schedule' AND cause <> 'create' AND created_at > $2 ORDER BY created_at DESC LIMIT 1 OFFSET $3",
+		" = $1 AND cause <> 'schedule' AND cause <> 'create'"+but+" AND created_at > $2 ORDER BY created_at DESC LIMIT 1 OFFSET $3",
 		value, micros(since), n-1).Scan(&at)
 	if err = missing("counting checks", err); errors.Is(err, ErrNotFound) {
 		return time.Time{}, nil

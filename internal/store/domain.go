@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,37 +177,6 @@ func (s *Store) domainsByID(ctx context.Context, q conn, ids []string, suffix st
 	return out, nil
 }
 
-// VerifiedBy finds which account has proved the names of the given domains,
-// other than by delegation; names that nobody has proved are left out. Until the end of the transaction
-// no other one can ask the same. Call it before locking domains.
-func (tx *Tx) VerifiedBy(ctx context.Context, domainIDs []string) (map[zonehold.Hostname]string, error) {
-	if tx.pg != nil {
-		if _, err := tx.q.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(exclusiveLock)); err != nil {
-			return nil, fmt.Errorf("locking proofs: %w", err)
-		}
-	}
-	type owner struct {
-		name    zonehold.Hostname
-		account string
-	}
-	find := bulk{types: "t", text: `WITH v (v_id) AS ({rows}) SELECT hostname, account_id FROM domains
-		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk') AND method <> 'delegated'
-			AND hostname IN (SELECT hostname FROM domains WHERE id IN (SELECT v_id FROM v))
-		ORDER BY verified_at DESC`}
-	found, err := queryBulk(ctx, tx.s, tx.q, find, column1(domainIDs), func(row scanner) (o owner, err error) {
-		err = row.Scan(&o.name, &o.account)
-		return o, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading who has proved a name: %w", err)
-	}
-	out := make(map[zonehold.Hostname]string, len(found))
-	for _, o := range found {
-		out[o.name] = o.account // the oldest proof comes last
-	}
-	return out, nil
-}
-
 // CountDomains counts the account's live domains.
 func (tx *Tx) CountDomains(ctx context.Context, accountID string) (n int, err error) {
 	err = tx.q.QueryRowContext(ctx, "SELECT count(*) FROM domains WHERE account_id = $1 AND deleted_at = 0",
@@ -311,22 +282,51 @@ var updateVerdicts = bulk{types: "ttiittttiitttiiiitiiittii", text: `WITH v (v_i
 		tries_method = v_tries_method, looked_at = v_looked, stumbles = v_stumbles
 	FROM v WHERE id = v_id`}
 
-// SetNextCheck plans the next scheduled check.
+// SetNextCheck plans the next scheduled check of domains.
 func (tx *Tx) SetNextCheck(ctx context.Context, ids []string, at time.Time) error {
-	rows := column1(ids)
-	for i := range rows {
-		rows[i] = append(rows[i], micros(at))
+	times := make(map[string]time.Time, len(ids))
+	for _, id := range ids {
+		times[id] = at
+	}
+	return tx.SetNextChecks(ctx, times)
+}
+
+// SetNextChecks plans the next scheduled check of each domain.
+func (tx *Tx) SetNextChecks(ctx context.Context, at map[string]time.Time) error {
+	rows := make([][]any, 0, len(at))
+	for _, id := range slices.Sorted(maps.Keys(at)) {
+		rows = append(rows, []any{id, micros(at[id])})
 	}
 	plan := bulk{types: "ti", text: "WITH v (v_id, v_at) AS ({rows}) UPDATE domains SET next_check_at = v_at FROM v WHERE id = v_id"}
 	return doing("planning checks", plan.exec(ctx, tx.s, tx.q, rows))
 }
 
+// Due is a domain that a scheduled check is planned for.
+type Due struct {
+	ID, AccountID string
+	At            time.Time
+}
+
 // DueDomains lists live domains whose next check is due, most overdue first.
-func (s *Store) DueDomains(ctx context.Context, now time.Time, limit int) ([]*Domain, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT "+domainColumns+` FROM domains
-		WHERE deleted_at = 0 AND next_check_at > 0 AND next_check_at <= $1
-		ORDER BY next_check_at LIMIT $2`, micros(now), limit)
-	out, err := collect(rows, err, scanDomain)
+func (s *Store) DueDomains(ctx context.Context, now time.Time, limit int) ([]Due, error) {
+	return s.planned(ctx, "next_check_at > 0 AND next_check_at <= $1 ORDER BY next_check_at", now, limit)
+}
+
+// FarDomains lists live domains whose next check is planned for later than at,
+// the latest first.
+func (s *Store) FarDomains(ctx context.Context, at time.Time, limit int) ([]Due, error) {
+	return s.planned(ctx, "next_check_at > 0 AND next_check_at > $1 ORDER BY next_check_at DESC", at, limit)
+}
+
+func (s *Store) planned(ctx context.Context, where string, at time.Time, limit int) ([]Due, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT id, account_id, next_check_at FROM domains WHERE deleted_at = 0 AND "+where+" LIMIT $2",
+		micros(at), limit)
+	out, err := collect(rows, err, func(row scanner) (d Due, err error) {
+		var next int64
+		err = row.Scan(&d.ID, &d.AccountID, &next)
+		d.At = fromMicros(next)
+		return d, err
+	})
 	return out, doing("listing due domains", err)
 }
 
