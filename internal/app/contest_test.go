@@ -105,11 +105,11 @@ func checked(t testing.TB, a *App, who zonehold.Actor, id string) *Attempt {
 // idle waits until no check of the domains is under way.
 func (c *contenders) idle(ids ...string) {
 	c.t.Helper()
-	settled(c.t, c.s, ids...)
+	quiet1(c.t, c.s, ids...)
 }
 
-// settled waits until no check of the domains is under way.
-func settled(t testing.TB, s *store.Store, ids ...string) {
+// quiet1 waits until no check of the domains is under way.
+func quiet1(t testing.TB, s *store.Store, ids ...string) {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		under, err := s.Unfinished(t.Context(), ids)

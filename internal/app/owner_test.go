@@ -1,0 +1,310 @@
+package app
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/internal/store/storetest"
+	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/registry"
+	"github.com/zonehold/zonehold/probe/web"
+	"github.com/zonehold/zonehold/testnet"
+	"github.com/zonehold/zonehold/verify/verifytest"
+)
+
+// watched is a service that watches the registrations of a fake internet.
+type watched struct {
+	*contenders
+	net *testnet.Network
+	reg *testnet.Registries
+}
+
+func newWatched(t testing.TB, s *store.Store) *watched {
+	l := verifytest.NewLab(t)
+	reg := l.Net.NewRegistries()
+	dialer := &probe.Dialer{Guard: probe.NewGuard(probe.GuardConfig{}), Route: l.Net.Route}
+	api := web.NewAPIClient(web.APIConfig{Dialer: dialer, Resolver: l.Kit.DNS, Roots: l.Net.CertPool(), MaxRedirects: 3})
+	t.Cleanup(api.CloseIdleConnections)
+	client, err := registry.New(registry.Config{
+		Dialer: dialer, DNS: l.Kit.DNS, WHOISRoot: reg.WHOISRoot(), Bootstrap: reg.BootstrapURL(), Timeout: 20 * time.Second, HTTP: api,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Kit.Registry = client
+	return &watched{newContenders(t, s, Config{Kit: l.Kit, OwnerWatch: true}), l.Net, reg}
+}
+
+// register publishes a registration of shop.example.
+func (w *watched) register(change func(r *testnet.Registration)) {
+	r := testnet.Registration{Domain: "shop.example", Registrar: "First", Created: w.now().AddDate(-3, 0, 0), Expires: w.now().AddDate(0, 8, 0)}
+	change(&r)
+	w.reg.Register(r)
+}
+
+// look has every registration looked at, some days later.
+func (w *watched) look(days int) {
+	w.t.Helper()
+	w.pass(time.Duration(days) * 24 * time.Hour)
+	if err := w.s.InTx(w.t.Context(), func(tx *store.Tx) error {
+		return tx.WatchRegistrations(w.t.Context(), []string{"shop.example"}, w.now())
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.watchOwners(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *watched) frozen(who zonehold.Actor, id string, want zonehold.FreezeReason) *Domain {
+	w.t.Helper()
+	d := get(w.t, w.App, who, id)
+	if d.FreezeReason != want || d.FrozenAt.IsZero() != (want == "") {
+		w.t.Errorf("%s is frozen as %q since %s, want %q", d.Hostname, d.FreezeReason, d.FrozenAt, want)
+	}
+	return d
+}
+
+// T43: a domain that was registered anew is somebody else's.
+func TestOwnerRegisteredAnew(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		same := func(*testnet.Registration) {}
+		w.net.Zone("shop.example")
+		w.register(same)
+		anna, bert, carl := actor(t, s, "anna"), actor(t, s, "bert"), actor(t, s, "carl")
+		one, below, theirs := w.proved(anna, "shop.example"), w.proved(anna, "www.shop.example"), w.proved(bert, "shop.example")
+		other := w.proved(anna, "other.example")
+		w.look(0)
+		r, err := w.Registration(t.Context(), anna, below.ID)
+		if err != nil || r.Name != "shop.example" || r.Registrar != "First" || r.Source != registry.SourceRDAP || len(r.NameServers) == 0 ||
+			r.SeenAt.IsZero() || r.CreatedAt.IsZero() || !r.NextLookAt.After(w.now()) || len(r.Signs) != 0 {
+			t.Fatalf("watched: %+v, %v", r, err)
+		}
+		_, err = w.Registration(t.Context(), carl, one.ID)
+		wantKind(t, err, KindNotFound)
+		w.look(7)
+		w.frozen(anna, one.ID, "")
+		w.register(func(r *testnet.Registration) { r.Created = w.now().AddDate(0, 0, 2) })
+		w.pass(4 * 24 * time.Hour)
+		fresh := w.proved(carl, "shop.example") // of the new owner
+		w.look(3)
+		for _, d := range []struct {
+			who zonehold.Actor
+			was *Domain
+		}{{anna, one}, {anna, below}, {bert, theirs}} {
+			got := w.frozen(d.who, d.was.ID, zonehold.FreezeRegistered)
+			if got.Tokens.TXT == d.was.Tokens.TXT || got.State != zonehold.StateAtRisk || got.Generation == d.was.Generation {
+				t.Errorf("frozen: %+v", got.Domain)
+			}
+			// The old record is still there.
+			if at := w.check(d.who, got.ID); at.Outcome == zonehold.OutcomeVerified {
+				t.Errorf("%s proved by the old record", got.Hostname)
+			}
+		}
+		w.frozen(carl, fresh.ID, "")
+		w.frozen(anna, other.ID, "")
+		if e := w.events(bert, zonehold.EventDomainFrozen); len(e) != 1 {
+			t.Errorf("events %v", e)
+		}
+		// A fresh proof leads back.
+		w.set(get(t, w.App, anna, one.ID), true)
+		w.check(anna, one.ID)
+		w.want(anna, one.ID, zonehold.StateVerified)
+		w.frozen(anna, one.ID, "")
+		w.look(7)
+		w.frozen(anna, one.ID, "")
+	})
+}
+
+func TestOwnerUnregistered(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		zone := w.net.Zone("shop.example")
+		w.register(func(*testnet.Registration) {})
+		anna := actor(t, s, "anna")
+		one := w.proved(anna, "shop.example")
+		w.look(0)
+		// The registry alone may be wrong, and may be away.
+		w.reg.Unregister("shop.example")
+		w.look(7)
+		w.frozen(anna, one.ID, "")
+		w.register(func(*testnet.Registration) {})
+		tld := w.reg.TLD("example").NoWHOIS()
+		tld.RDAP().Fault(testnet.RDAPFaultServerError)
+		w.look(7)
+		w.frozen(anna, one.ID, "")
+		r, err := w.Registration(t.Context(), anna, one.ID)
+		if err != nil || r.Error == "" || r.NextLookAt.Sub(w.now()) > 2*time.Hour || r.Registrar != "First" {
+			t.Errorf("while the registry is away: %+v, %v", r, err)
+		}
+		tld.RDAP().Fault(testnet.RDAPFaultNone)
+		// And so may the DNS.
+		zone.Undelegate()
+		w.look(7)
+		w.frozen(anna, one.ID, "")
+		w.reg.Unregister("shop.example")
+		w.look(1)
+		w.frozen(anna, one.ID, zonehold.FreezeRegistered)
+	})
+}
+
+func TestOwnerSigns(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		zone := w.net.Zone("shop.example")
+		zone.SetDS("1 13 2 " + strings.Repeat("ab", 32))
+		w.register(func(*testnet.Registration) {})
+		anna := actor(t, s, "anna")
+		one := w.proved(anna, "shop.example")
+		w.look(0)
+		if r, err := w.Registration(t.Context(), anna, one.ID); err != nil || len(r.DS) != 1 {
+			t.Errorf("watched %+v, %v", r, err)
+		}
+		// One sign is an everyday event: told, and the claim is checked at once.
+		w.register(func(r *testnet.Registration) { r.Registrar = "Second" })
+		before := len(attempts(t, w.App, anna, one.ID))
+		w.look(7)
+		w.frozen(anna, one.ID, "")
+		told := w.events(anna, zonehold.EventDomainUpdated)
+		if len(told) != 1 || told[0]["registration"] != "shop.example" {
+			t.Errorf("told %v", told)
+		}
+		for end := time.Now().Add(60 * time.Second); len(attempts(t, w.App, anna, one.ID)) == before; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the claim is not checked at once")
+			}
+		}
+		w.idle(one.ID)
+		w.want(anna, one.ID, zonehold.StateVerified)
+		r, err := w.Registration(t.Context(), anna, one.ID)
+		if err != nil || len(r.Signs) != 1 || r.Signs[0].Kind != signRegistrar || r.Signs[0].Was != "First" || r.Signs[0].Is != "Second" || r.ChangedAt.IsZero() {
+			t.Errorf("signs %+v, %v", r, err)
+		}
+		// Another one within the window.
+		zone.SetDS()
+		w.look(10)
+		w.frozen(anna, one.ID, zonehold.FreezeMoved)
+		// Nothing more to find for who has proved it since, and both signs apart
+		// do no harm.
+		two := w.proved(actor(t, s, "bert"), "www.shop.example")
+		w.look(7)
+		w.register(func(r *testnet.Registration) { r.Registrar = "Third" })
+		w.look(7)
+		w.look(31)
+		zone.SetDS("1 13 2 " + strings.Repeat("cd", 32))
+		w.look(7)
+		zone.SetDS()
+		w.look(7)
+		_ = two
+		if n := len(w.events(anna, zonehold.EventDomainFrozen)); n != 1 {
+			t.Errorf("%d freezes", n)
+		}
+	})
+}
+
+// T44: a freeze while a check runs. The result is about the old tokens.
+func TestFreezeDuringACheck(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newContenders(t, s, Config{})
+		anna := actor(t, s, "anna")
+		one := c.proved(anna, "example.com")
+		gate := c.hold()
+		at := begin(t, c.App, anna, one.ID, zonehold.MethodDNSTXT)
+		<-gate // it runs
+		freezeNow(t, c.App, one.ID)
+		c.free()
+		gate <- struct{}{}
+		if got := wait(t, c.App, anna, at.ID); got.State != zonehold.AttemptCanceled {
+			t.Errorf("the check of the old tokens ended %s, %s", got.State, got.Outcome)
+		}
+		if d := get(t, c.App, anna, one.ID); d.State != zonehold.StateAtRisk || d.FrozenAt.IsZero() || d.Tokens.TXT == one.Tokens.TXT {
+			t.Errorf("domain %+v", d.Domain)
+		}
+	})
+}
+
+// T44: the giver is checked while the receiver's proof comes in.
+func TestTransferDuringACheck(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newContenders(t, s, Config{Exclusive: true})
+		anna, bert := actor(t, s, "anna"), actor(t, s, "bert")
+		one, two := c.proved(anna, "example.com"), create(t, c.App, bert, "example.com")
+		offerTo(t, c.App, anna, one.ID, "bert")
+		c.set(two, true)
+		gate := c.hold()
+		at := begin(t, c.App, anna, one.ID, zonehold.MethodDNSTXT)
+		<-gate // the giver's check runs
+		c.free()
+		if got := c.check(bert, two.ID); got.Outcome != zonehold.OutcomeVerified {
+			t.Fatalf("the receiver: %s, %+v", got.Outcome, got.Problem)
+		}
+		gate <- struct{}{}
+		if got := wait(t, c.App, anna, at.ID); got.State != zonehold.AttemptCanceled {
+			t.Errorf("the giver's check ended %s, %s", got.State, got.Outcome)
+		}
+		c.want(anna, one.ID, zonehold.StateLapsed)
+		c.want(bert, two.ID, zonehold.StateVerified)
+	})
+}
+
+// The challenger leaves while the check that would decide runs.
+func TestDeleteDuringTheDecidingCheck(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newContenders(t, s, Config{Exclusive: true})
+		anna, bert := actor(t, s, "anna"), actor(t, s, "bert")
+		one, two := c.proved(anna, "example.com"), create(t, c.App, bert, "example.com")
+		c.set(two, true)
+		c.check(bert, two.ID)
+		c.set(one, false)
+		c.pass(73 * time.Hour)
+		c.check(bert, two.ID)                                 // so that none is due by itself
+		if err := c.settleContests(t.Context()); err != nil { // asks the holder
+			t.Fatal(err)
+		}
+		c.idle(one.ID)
+		gate := c.hold()
+		if err := c.settleContests(t.Context()); err != nil { // asks the challenger
+			t.Fatal(err)
+		}
+		<-gate
+		if err := c.DeleteDomain(t.Context(), bert, two.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+		c.free()
+		gate <- struct{}{}
+		c.settle(one.ID, two.ID)
+		if d := get(t, c.App, anna, one.ID); !d.State.Verified() {
+			t.Errorf("the holder has lost to a claim that is gone: %s", d.State)
+		}
+		c.contest(anna, one.ID, "withdrawn")
+	})
+}
+
+// hold lets the next checks wait: each sends once when it runs, and takes once
+// to go on.
+func (c *contenders) hold() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gate = make(chan struct{})
+	return c.gate
+}
+
+func (c *contenders) free() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gate = nil
+}
+
+func attempts(t testing.TB, a *App, who zonehold.Actor, id string) []*Attempt {
+	t.Helper()
+	page, err := a.Attempts(t.Context(), who, id, 500, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(page.Items)
+}
