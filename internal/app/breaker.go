@@ -63,7 +63,7 @@ func (a *App) holdBack(ctx context.Context, tx *store.Tx, domains map[string]*st
 		if !ok {
 			continue
 		}
-		at := spotOf(f.report, d)
+		at := a.spotOf(f.report, d)
 		scheduled := f.attempt.Trigger == zonehold.TriggerSchedule
 		if scheduled {
 			looked = append(looked, at)

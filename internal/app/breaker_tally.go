@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ func (s spot) in(p store.Place) bool {
 
 // spotOf finds the spot of a check. Of several networks the lowest stands for
 // all, so that zones with the same servers have the same one.
-func spotOf(r diagnose.Report, d *store.Domain) spot {
+func (a *App) spotOf(r diagnose.Report, d *store.Domain) spot {
 	var (
 		at    spot
 		names []string
@@ -59,8 +60,38 @@ func spotOf(r diagnose.Report, d *store.Domain) spot {
 	} else if len(names) == 0 && len(addrs) > 0 {
 		names = readServed(d.DNSHost).Servers
 	}
-	at.host, at.network = hostOf(names), networkOf(addrs)
+	at.host, at.network = a.hosts.of(names), networkOf(addrs)
 	return at
+}
+
+// hosts remembers whose the name servers are: finding out takes longer than all
+// the rest of counting a check.
+type hosts struct {
+	mu sync.Mutex
+	by map[string]string
+}
+
+const maxHosts = 10_000
+
+func (h *hosts) of(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	key := strings.Join(names, " ")
+	h.mu.Lock()
+	host, ok := h.by[key]
+	h.mu.Unlock()
+	if ok {
+		return host
+	}
+	host = hostOf(names)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.by == nil || len(h.by) >= maxHosts {
+		h.by = map[string]string{}
+	}
+	h.by[key] = host
+	return host
 }
 
 // hostOf is the provider known by its name servers, or else the registrable

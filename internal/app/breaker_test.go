@@ -582,7 +582,7 @@ func TestProcessesCountTogether(t *testing.T) {
 		all := names("here", 30)
 		settle(t, s, who, c.now(), all...)
 		server, address := places(all[0])
-		here := spotOf(located(all[0], zonehold.OutcomeVerified), &store.Domain{})
+		here := one.spotOf(located(all[0], zonehold.OutcomeVerified), &store.Domain{})
 		if here.host == "" || here.network == "" {
 			t.Fatal(server, address, here)
 		}

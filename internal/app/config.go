@@ -118,6 +118,7 @@ type App struct {
 	draining   chan struct{}
 	drainOnce  sync.Once
 	tally      tally
+	hosts      hosts
 	tend       chan struct{} // breakers are to be looked after
 	canary     canaryFunc    // nil: nobody can ask
 	clock      *clockGuard
