@@ -197,7 +197,7 @@ func (p *Panel) note(m *member, fault Fault, detail string, took time.Duration, 
 	var change *Change
 	r := m.client.remote
 	switch fault {
-	case FaultBusy:
+	case FaultBusy, FaultUnproved:
 	case "":
 		s.LastAnswer, s.Took, s.Detail, s.Software = now, took, "", software
 		if m.failed, m.wait = 0, 0; s.State != "up" {
