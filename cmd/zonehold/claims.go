@@ -151,13 +151,13 @@ it until they are proved with new values.`,
 				if c.json || c.jsonl {
 					return c.printJSON(r)
 				}
-				return c.printRegistration(r)
+				return c.printOwner(r)
 			})
 		},
 	}
 }
 
-func (c *cli) printRegistration(r *api.Registration) error {
+func (c *cli) printOwner(r *api.Registration) error {
 	fmt.Fprintf(c.stdout, "%s\n", c.paint(bold, r.Name))
 	line := func(name, value string) {
 		if value != "" {

@@ -193,12 +193,13 @@ func (a *App) proveByCode(ctx context.Context, actor zonehold.Actor, d *store.Do
 		}
 		at := newStart(account.ID, d.ID, zonehold.MethodEmail, zonehold.TriggerRequest).attempt
 		at.Registrable, at.Generation = target(d.Hostname), c.Generation
-		at.State, at.NodeID, at.Run = zonehold.AttemptRunning, a.node, 1
+		at.State, at.NodeID, at.Run = zonehold.AttemptRunning, a.nodeID(), 1
 		at.CreatedAt, at.ReadyAt, at.StartedAt = c.UsedAt, c.UsedAt, c.UsedAt
 		if err := tx.InsertAttempts(ctx, []*store.Attempt{at}); err != nil {
 			return err
 		}
 		f = &finish{attempt: at}
+		f.subject = a.subjectOf(d, zonehold.MethodEmail)
 		f.take(a.codeReport(ctx, account, d, c), nil)
 		if err := a.finishIn(ctx, tx, []*finish{f}); err != nil {
 			return err
@@ -228,12 +229,11 @@ func (a *App) proveByCode(ctx context.Context, actor zonehold.Actor, d *store.Do
 // check holds the domain, and waits for an attempt that is stored already.
 // Where one account may have a name, that is locked before domains.
 func (a *App) lockForProof(ctx context.Context, tx *store.Tx, domainID string) error {
-	if a.cfg.Exclusive {
-		if _, err := tx.VerifiedBy(ctx, []string{domainID}); err != nil {
-			return err
-		}
+	ids, err := a.rivalsOf(ctx, tx, domainID)
+	if err != nil {
+		return err
 	}
-	_, err := tx.LockDomains(ctx, []string{domainID})
+	_, err = tx.LockDomains(ctx, ids)
 	return err
 }
 

@@ -29,6 +29,8 @@ func humaConfig(version string) huma.Config {
 		{Name: "Domains", Description: "Claims on hostnames and their proofs"},
 		{Name: "Attempts", Description: "Checks of a proof"},
 		{Name: "Problems", Description: "Why a proof fails"},
+		{Name: "Claims", Description: "Names that several accounts have to do with, and their owners"},
+		{Name: "Breakers", Description: "What holds back verdicts because too much went missing at once"},
 		{Name: "Delegations", Description: "Rights that accounts give to each other"},
 		{Name: "Connections", Description: "Accounts at DNS providers"},
 		{Name: "Mailboxes", Description: "Mail addresses, and codes mailed to the fixed mailboxes of a domain"},
@@ -63,6 +65,8 @@ var nullable = []reflect.Type{
 var inputs = map[string]bool{
 	reflect.TypeFor[api.CreateDomain]().Name(): true, reflect.TypeFor[api.DomainPatch]().Name(): true,
 	reflect.TypeFor[api.StartAttempt]().Name(): true, reflect.TypeFor[api.CreateToken]().Name(): true,
+	reflect.TypeFor[api.CreateTransfer]().Name(): true,
+	reflect.TypeFor[api.ResetBreaker]().Name(): true, reflect.TypeFor[api.HoldBreaker]().Name(): true,
 	reflect.TypeFor[api.CreatePolicy]().Name(): true, reflect.TypeFor[api.CreateDelegation]().Name(): true,
 	reflect.TypeFor[api.CreateConnection]().Name(): true, reflect.TypeFor[api.CreateMailbox]().Name(): true,
 	reflect.TypeFor[api.Code]().Name(): true, reflect.TypeFor[api.SendMailCode]().Name(): true,
