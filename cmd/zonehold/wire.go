@@ -26,6 +26,7 @@ type outside struct {
 	kit       *verify.Kit
 	mail      app.Mailer // nil: mail is off
 	providers map[zonehold.Method]app.Provider
+	hooks     hooks
 	// perspectives are asked for the same checks.
 	perspectives app.PerspectiveConfig
 }
@@ -125,7 +126,7 @@ func reach(cfg *config.Config, w ways) (outside, error) {
 			CNAMEZone: cfg.CNAMEZone, Nameservers: verify.NameserverPolicy(cfg.NameserversMust),
 			ParentCoversAny: cfg.ParentCovers == "any", NoEmail: !cfg.EmailProves,
 		},
-		mail: mail,
+		mail: mail, hooks: newHooks(cfg, w),
 		providers: map[zonehold.Method]app.Provider{
 			zonehold.MethodAWSRoute53: provider[*route53.Account]{r53.Open, r53.Test},
 			zonehold.MethodCloudflare: provider[*cloudflare.Account]{cf.Open, cf.Test},

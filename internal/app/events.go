@@ -7,6 +7,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/problem"
 )
 
 func newEvent(t zonehold.EventType, accountID, domainID string, now time.Time, data map[string]any) *zonehold.Event {
@@ -32,6 +33,17 @@ func domainData(d *store.Domain) map[string]any {
 		data["grace_ends_at"] = d.GraceEndsAt.Format(time.RFC3339)
 	}
 	return data
+}
+
+// problemData is a problem as events carry it: what is wrong, and what to do.
+func problemData(p *problem.Problem) any {
+	if p == nil {
+		return nil
+	}
+	return map[string]any{
+		"code": string(p.Code), "title": p.Title, "looked_for": p.LookedFor, "found": p.Found, "fixes": p.Fixes,
+		"see_it_yourself": p.SeeItYourself, "who_acts": string(p.WhoActs), "docs_url": p.DocsURL,
+	}
 }
 
 func orNull[T comparable](v T) any {

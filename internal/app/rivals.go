@@ -419,7 +419,7 @@ func (a *App) oust(ctx context.Context, tx *store.Tx, d *store.Domain, code prob
 	}
 	tx.AfterCommit(func() { a.wake.ring(d.AccountID) })
 	data := domainData(d)
-	data["problem"], data["reason"] = string(code), lostReasons[code]
+	data["problem"], data["reason"] = problemData(&p), lostReasons[code]
 	return newEvent(zonehold.EventDomainLapsed, d.AccountID, d.ID, now, data), nil
 }
 

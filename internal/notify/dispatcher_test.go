@@ -179,7 +179,7 @@ func TestRotation(t *testing.T) {
 		if err := s.SetWebhookSecret(hook, second, st.clock.now().Add(24*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.UpdateWebhook(t.Context(), hook, st.clock.now()) }); err != nil {
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.UpdateWebhook(t.Context(), hook, false, st.clock.now()) }); err != nil {
 			t.Fatal(err)
 		}
 		check := func(n int, secret string, want bool) {

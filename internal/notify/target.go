@@ -22,17 +22,20 @@ type Targets struct {
 	Open []netip.Prefix
 }
 
-// Errors of Targets.Parse are sentences for the one who typed the URL.
+// Errors of Targets.Parse are for the one who typed the URL.
 var (
-	errTargetForm    = errors.New("This is no URL of the form https://host/path.")
-	errTargetScheme  = errors.New("Webhooks go to https:// only.")
-	errTargetPort    = errors.New("Webhooks go to port 443 only.")
-	errTargetUser    = errors.New("A URL with a user name or a password in it is not taken. The signature tells the receiver that we sent it.")
-	errTargetPart    = errors.New("The part after # is never sent. Leave it out.")
-	errTargetLong    = errors.New("A URL has at most 1024 bytes.")
-	errTargetHost    = errors.New("This is not the name of a host.")
-	errTargetAddress = errors.New("This address is not one that webhooks may be sent to.")
+	errTargetForm    = errors.New("this is no URL of the form https://host/path")
+	errTargetScheme  = errors.New("webhooks go to https:// only")
+	errTargetPort    = errors.New("webhooks go to port 443 only")
+	errTargetUser    = errors.New("a URL with a user name or a password in it is not taken; the signature tells the receiver that we sent it")
+	errTargetPart    = errors.New("the part after # is never sent; leave it out")
+	errTargetLong    = errors.New("a URL has at most 1024 bytes")
+	errTargetHost    = errors.New("this is not the name of a host")
+	errTargetAddress = errors.New("this address is not one that webhooks may be sent to")
 )
+
+// NewSecret makes a secret of 32 random bytes.
+func (Targets) NewSecret() string { return NewSecret() }
 
 // Parse checks a URL as typed and writes it in one form. What the name
 // resolves to is judged at each delivery; an address in the URL is judged now.

@@ -117,10 +117,16 @@ func (tx *Tx) InsertWebhook(ctx context.Context, w *Webhook) error {
 
 // UpdateWebhook writes what can be changed of a webhook and of its outlet, and
 // counts the version up. It locks the account, and wants to be called with
-// that lock held since w was read.
-func (tx *Tx) UpdateWebhook(ctx context.Context, w *Webhook, now time.Time) error {
+// that lock held since w was read. Moved says that the URL is another one, of
+// which nothing bad is known.
+func (tx *Tx) UpdateWebhook(ctx context.Context, w *Webhook, moved bool, now time.Time) error {
 	if err := tx.SetOutlet(ctx, w.ID, w.Enabled, w.Patterns, now); err != nil {
 		return err
+	}
+	if moved {
+		if _, err := tx.q.ExecContext(ctx, "UPDATE outlets SET failing_since = 0, slow = 0, pause_until = 0 WHERE id = $1", w.ID); err != nil {
+			return fmt.Errorf("changing an outlet: %w", err)
+		}
 	}
 	w.Version++
 	w.UpdatedAt = now

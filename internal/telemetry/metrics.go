@@ -30,6 +30,7 @@ type Metrics struct {
 	requestTime *prometheus.HistogramVec
 	inFlight    prometheus.Gauge
 	life        lifecycle
+	sent        deliveries
 
 	mu     sync.RWMutex
 	series map[seriesKey]series // resolved children of requests and requestTime
@@ -89,6 +90,7 @@ func NewMetrics(version string) *Metrics {
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.attempts, m.checkTime, m.waitTime, m.queued, m.running, m.requests, m.requestTime, m.inFlight, info)
 	m.life.register(m.registry)
+	m.sent.register(m.registry)
 	return m
 }
 

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/zonehold/zonehold/internal/config"
+	"github.com/zonehold/zonehold/internal/notify"
+	"github.com/zonehold/zonehold/internal/telemetry"
+	"github.com/zonehold/zonehold/probe"
+	"github.com/zonehold/zonehold/probe/web"
+)
+
+// hooks are how webhooks leave.
+type hooks struct {
+	http    *http.Client
+	targets notify.Targets
+}
+
+// newHooks reaches what the dialer may reach, and what webhook_allow opens.
+func newHooks(cfg *config.Config, w ways) hooks {
+	dialer := *w.dialer
+	dialer.Guard = probe.NewGuard(probe.GuardConfig{Allow: slices.Concat(cfg.EgressAllow, cfg.WebhookAllow), Deny: cfg.EgressDeny})
+	return hooks{
+		http: web.NewAPIClient(web.APIConfig{
+			Dialer: &dialer, Resolver: w.web.Resolver, Roots: w.roots, Open: cfg.WebhookAllow, UserAgent: "Zonehold-Webhooks/1.0",
+		}),
+		targets: notify.Targets{Check: dialer.Guard.Check, Open: cfg.WebhookAllow},
+	}
+}
+
+// startDeliveries has events brought to webhooks and readers of mail, if this
+// process has that role.
+func (s *server) startDeliveries(ctx context.Context, out outside, metrics *telemetry.Metrics) error {
+	if !s.cfg.Has(config.RoleWorker) {
+		return nil
+	}
+	s.deliveries = notify.NewDispatcher(notify.Config{Store: s.store, Channels: s.channels(out), Log: s.log, Observer: metrics})
+	return s.deliveries.Start(ctx)
+}
+
+// channels are the ways out for events.
+func (s *server) channels(out outside) []notify.Channel {
+	return []notify.Channel{&notify.Webhooks{Store: s.store, HTTP: out.hooks.http, Log: s.log}}
+}
+
+func (s *server) stopDeliveries(ctx context.Context) error {
+	if s.deliveries == nil {
+		return nil
+	}
+	return s.deliveries.Stop(ctx)
+}
