@@ -2,6 +2,8 @@ package telemetry
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -138,4 +140,22 @@ func truth(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// Names lists the metrics that are named zonehold_….
+func Names() []string {
+	m := NewMetrics("")
+	m.Watch(func(context.Context) Figures { return Figures{} }, &Readiness{})
+	descs := make(chan *prometheus.Desc, 1000)
+	m.registry.Describe(descs)
+	close(descs)
+	var out []string
+	for d := range descs {
+		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
+		if name, _, _ := strings.Cut(rest, `"`); strings.HasPrefix(name, "zonehold_") {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
