@@ -43,7 +43,7 @@ here too. It needs no database and keeps no state; each check begins with
 nothing learnt before. Make the certificates with: zonehold perspective keys.
 
 The server that asks lists its perspectives in the file of its setting
-"perspectives"; see /docs/perspectives.`,
+"perspectives"; see docs/perspectives.md.`,
 		Example: `  zonehold perspective keys pki ams=ams.example.net:8443,RIPE nyc=nyc.example.net:8443,ARIN
   zonehold perspective --name ams --listen :8443 --cert perspective.pem --key perspective.key --client-ca clients.pem
   zonehold serve --perspectives pki/perspectives.yaml`,

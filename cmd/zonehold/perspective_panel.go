@@ -19,7 +19,7 @@ func newPerspectives(cfg *config.Config) (app.PerspectiveConfig, error) {
 	out, err := readPerspectives(cfg.Perspectives)
 	if err != nil {
 		return out, &exitError{code: exitUsage, name: "config_invalid", message: "perspectives: " + err.Error(),
-			hints: []string{"the file is described at /docs/perspectives"}}
+			hints: []string{"the file is described in docs/perspectives.md"}}
 	}
 	return out, nil
 }
