@@ -11,18 +11,19 @@ import (
 
 // bench is a handler over a fake service.
 type bench struct {
-	svc    *service
-	grants *grants
-	tokens *tokens
-	keys   *kept
-	log    *bytes.Buffer
-	server *server
+	svc      *service
+	grants   *grants
+	breakers fakeBreakers
+	tokens   *tokens
+	keys     *kept
+	log      *bytes.Buffer
+	server   *server
 }
 
 func newBench() *bench {
 	b := &bench{svc: &service{}, grants: &grants{}, tokens: &tokens{}, keys: &kept{}, log: &bytes.Buffer{}}
 	b.server = newServer(Config{
-		Service: b.svc, Grants: b.grants, Audits: &audits{}, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
+		Service: b.svc, Grants: b.grants, Breakers: &b.breakers, Audits: &audits{}, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	return b
