@@ -90,7 +90,7 @@ func evidenceJSON(about subject, at *store.Attempt, r diagnose.Report, secrets [
 	w := evidenceWriter{secrets: veils(secrets), places: map[*zdns.ChainLink]int{}, blobs: map[[32]byte][]byte{}}
 	doc := evidence.Document{
 		Version: 2, AttemptID: at.ID, DomainID: at.DomainID, Hostname: string(about.hostname), Software: w.text(about.software),
-		Node: w.text(about.node), Perspective: primary, Clock: &about.clock, Expected: about.expected,
+		Node: w.text(about.node), Perspective: ownPerspective, Clock: &about.clock, Expected: about.expected,
 		Method: string(r.Method), Outcome: string(r.Outcome), StartedAt: jsonTime(r.StartedAt), DurationMS: r.Duration.Milliseconds(),
 		Lookups: []evidence.Lookup{}, Omitted: []string{},
 	}
@@ -155,8 +155,8 @@ func evidenceJSON(about subject, at *store.Attempt, r diagnose.Report, secrets [
 	return body, w.blobs
 }
 
-// primary is the perspective of the service itself.
-const primary = "primary"
+// ownPerspective is that of the service itself.
+const ownPerspective = "primary"
 
 func cutPerspectives(list []evidence.Perspective) {
 	for i := range list {

@@ -189,10 +189,12 @@ func TestNewClaimIsProvedByWhatIsKnown(t *testing.T) {
 		var bundle struct {
 			Grounds []struct{ Kind, ID, By, Reason string } `json:"grounds"`
 		}
-		doc, err := a.Evidence(t.Context(), who, d.LastAttemptID)
-		if err == nil {
-			err = json.Unmarshal(doc, &bundle)
+		file, err := a.Evidence(t.Context(), who, d.LastAttemptID)
+		if err != nil {
+			t.Fatal(err)
 		}
+		doc := bundled(t, file).Entries[0].Document
+		err = json.Unmarshal(doc, &bundle)
 		if err != nil || len(bundle.Grounds) != 1 || bundle.Grounds[0].ID != pol.ID || bundle.Grounds[0].By != "Olga" || bundle.Grounds[0].Reason != "contract 17" {
 			t.Errorf("evidence %s, %v", doc, err)
 		}

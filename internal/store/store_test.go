@@ -363,10 +363,10 @@ func TestOrphans(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.Beat(ctx, "alive", "host"); err != nil {
+		if _, _, err := s.Beat(ctx, "alive", "host", "m", []string{"m"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Beat(ctx, "alive", "host"); err != nil {
+		if _, _, err := s.Beat(ctx, "alive", "host", "m", []string{"m"}); err != nil {
 			t.Fatal(err)
 		}
 		orphans, err := s.Orphans(ctx, "self", time.Hour)
@@ -439,13 +439,13 @@ func TestEvidence(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				return tx.InsertEvidence(ctx, map[string]store.Packed{id: store.Pack(body)})
+				return tx.InsertEvidence(ctx, []store.NewEvidence{{AttemptID: id, Packed: store.Pack(body)}})
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := s.Evidence(ctx, a.ID, id); err != nil || string(got) != string(body) {
-				t.Errorf("%s: %d bytes, %v", id, len(got), err)
+			if got, err := s.Evidence(ctx, a.ID, id); err != nil || string(got.Body) != string(body) || got.Link != nil {
+				t.Errorf("%s: %+v, %v", id, got, err)
 			}
 			if _, err := s.Evidence(ctx, "acc_other", id); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("another account's evidence: %v", err)
