@@ -96,7 +96,9 @@ func TestDatabaseFaults(t *testing.T) {
 	}
 	n := 0
 	create := map[string]func() answer{
-		"native": func() answer { return call("POST", "/v1/domains", "Bearer", fmt.Sprintf(`{"hostname":"n%d.example"}`, n)) },
+		"native": func() answer {
+			return call("POST", "/v1/domains", "Bearer", fmt.Sprintf(`{"hostname":"n%d.example"}`, n))
+		},
 		"yandex": func() answer {
 			return call("POST", fmt.Sprintf("/v4/user/%d/hosts", account.Number), "OAuth", fmt.Sprintf(`{"host_url":"http://y%d.example"}`, n))
 		},

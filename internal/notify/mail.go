@@ -76,11 +76,17 @@ func NewMail(relay Relay, from string, dial func(ctx context.Context, network, a
 // Send hands one plain-text mail over. It ends within 15 seconds, or with ctx
 // if that is sooner. Errors are an *Error.
 func (m *Mail) Send(ctx context.Context, to, subject, text string) error {
+	return m.SendAs(ctx, zonehold.NewID("mail"), to, subject, text)
+}
+
+// SendAs is Send with an id of letters, digits and underscores that is the
+// same each time the same mail is sent.
+func (m *Mail) SendAs(ctx context.Context, id, to, subject, text string) error {
 	address, err := zonehold.ParseMailAddress(to)
 	if err != nil {
 		return &Error{Kind: ErrRefused, Doing: "reading the address", Text: zonehold.ErrMailAddress.Error()}
 	}
-	msg, err := m.message(address, subject, text)
+	msg, err := m.message(id, address, subject, text)
 	if err != nil {
 		return &Error{Kind: ErrUnreachable, Doing: "writing the mail", Text: clean(err.Error())}
 	}
@@ -99,7 +105,7 @@ func (m *Mail) Send(ctx context.Context, to, subject, text string) error {
 
 // message writes the mail. It carries no word of ours about programs, and says
 // that nobody sits at the other end (RFC 3834).
-func (m *Mail) message(to zonehold.MailAddress, subject, text string) (*mail.Msg, error) {
+func (m *Mail) message(id string, to zonehold.MailAddress, subject, text string) (*mail.Msg, error) {
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP))
 	if err := msg.From(string(m.from)); err != nil {
 		return nil, err
@@ -114,14 +120,14 @@ func (m *Mail) message(to zonehold.MailAddress, subject, text string) (*mail.Msg
 		return r
 	}, subject))
 	msg.SetDate()
-	msg.SetMessageIDWithValue(zonehold.NewID("mail") + "@" + string(m.from.Domain()))
+	msg.SetMessageIDWithValue(id + "@" + string(m.from.Domain()))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(mail.TypeTextPlain, text)
 	return msg, nil
 }
 
-// deliver speaks with the relay.
-func (m *Mail) deliver(ctx context.Context, conn net.Conn, to zonehold.MailAddress, msg *mail.Msg) error {
+// greet begins to speak with the relay, up to the sign-in.
+func (m *Mail) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	config := &tls.Config{ServerName: m.relay.Host, RootCAs: m.roots, MinVersion: tls.VersionTLS12}
 	options := []mail.Option{
 		mail.WithPort(int(m.relay.Port)), mail.WithTimeout(m.limit), mail.WithHELO(string(m.from.Domain())),
@@ -150,11 +156,20 @@ func (m *Mail) deliver(ctx context.Context, conn net.Conn, to zonehold.MailAddre
 	}))
 	client, err := mail.NewClient(m.relay.Host, options...)
 	if err != nil {
-		return failed(ctx, ErrUnreachable, "setting up", err)
+		return nil, failed(ctx, ErrUnreachable, "setting up", err)
 	}
 	s, err := client.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return failed(ctx, ErrUnreachable, "greeting", err)
+		return nil, failed(ctx, ErrUnreachable, "greeting", err)
+	}
+	return s, nil
+}
+
+// deliver speaks with the relay.
+func (m *Mail) deliver(ctx context.Context, conn net.Conn, to zonehold.MailAddress, msg *mail.Msg) error {
+	s, err := m.greet(ctx, conn)
+	if err != nil {
+		return err
 	}
 	if err := s.Mail("<" + string(m.from) + ">"); err != nil {
 		return failed(ctx, ErrUnreachable, "naming the sender", err)

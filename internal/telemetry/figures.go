@@ -2,8 +2,7 @@ package telemetry
 
 import (
 	"context"
-	"slices"
-	"strings"
+	"regexp"
 	"sync"
 	"time"
 
@@ -142,20 +141,26 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// Names lists the metrics that are named zonehold_….
-func Names() []string {
+// Catalogue lists the metrics that are named zonehold_…, with their labels.
+func Catalogue() map[string][]string {
 	m := NewMetrics("")
 	m.Watch(func(context.Context) Figures { return Figures{} }, &Readiness{})
 	descs := make(chan *prometheus.Desc, 1000)
 	m.registry.Describe(descs)
 	close(descs)
-	var out []string
+	// The library shows what describes a metric only as a text.
+	pattern := regexp.MustCompile(`fqName: "(zonehold_[a-z_]+)".*constLabels: \{(.*)\}, variableLabels: \{(.*)\}`)
+	word := regexp.MustCompile(`([a-z_]+)(?:="[^"]*")?`)
+	out := map[string][]string{}
 	for d := range descs {
-		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
-		if name, _, _ := strings.Cut(rest, `"`); strings.HasPrefix(name, "zonehold_") {
-			out = append(out, name)
+		p := pattern.FindStringSubmatch(d.String())
+		if p == nil {
+			continue // of the Go library
+		}
+		out[p[1]] = []string{}
+		for _, label := range word.FindAllStringSubmatch(p[2]+" "+p[3], -1) {
+			out[p[1]] = append(out[p[1]], label[1])
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }

@@ -52,3 +52,16 @@ func TestFigures(t *testing.T) {
 		}
 	})
 }
+
+func TestCatalogue(t *testing.T) {
+	c := Catalogue()
+	for name, want := range map[string]string{"zonehold_domains": "state", "zonehold_build_info": "go_version version", "zonehold_nodes": "",
+		"zonehold_http_requests_total": "route method status", "zonehold_verification_duration_seconds": "method"} {
+		if got, ok := c[name]; !ok || strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, %v; want %q", name, got, ok, want)
+		}
+	}
+	if len(c) < 30 {
+		t.Errorf("only %d", len(c))
+	}
+}
