@@ -101,7 +101,8 @@ var causes = []cause{
 	{"dns_wildcard_answers", onDNS, nil, false},
 	{"dns_cname_target_stale", onDNS, nil, false},
 
-	{"http_soft_404", onWeb, nil, false}, // the check itself saw it
+	{"http_alias_dangling", onWeb, nil, false}, // the check itself saw it
+	{"http_soft_404", onWeb, nil, false},       // likewise
 	{"http_no_public_address", onWeb, nil, false},
 	{"http_ipv6_differs", onWeb, addressesDiffer("http_ipv6_differs"), false},
 	{"http_addresses_disagree", onWeb, addressesDiffer("http_addresses_disagree"), false},

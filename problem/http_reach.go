@@ -257,11 +257,11 @@ var httpReach = []Entry{
 	},
 	{
 		Code:              "http_alias_dangling",
-		Severity:          SeverityWarning,
+		Severity:          SeverityError,
 		WhoActs:           Owner,
 		RetryAfterSeconds: 0,
 		Title:             "The host is an alias of a name that anybody can claim",
-		Meaning:           "The CNAME record of the host leads to a name that nobody uses. Whoever claims that name, at a hosting platform or by registering it, serves this host from then on, and can prove it as well.",
+		Meaning:           "The CNAME record of the host leads to a name that nobody uses. Whoever claims that name, at a hosting platform or by registering it, serves this host from then on, and could prove it as well. While that is so, no proof on the web site counts, and one that was there is taken as gone.",
 		LookedFor:         "A site behind {domain} that its owner controls",
 		Found:             "{domain} is an alias of {target} (nobody's). {detail}",
 		Fixes: []string{

@@ -2,9 +2,14 @@ package verify
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 
+	miekg "github.com/miekg/dns"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/probe/web"
 	"github.com/zonehold/zonehold/problem"
 )
@@ -33,33 +38,103 @@ var platforms = []struct{ name, below, page string }{
 // aliasNotes tell of a host that is an alias of a name in another domain:
 // whoever holds that name serves the host.
 func aliasNotes(c Claim, facts problem.Facts, seen ...*web.Fetch) []Finding {
-	own, ok := c.Hostname.Registrable()
-	if !ok || len(seen) == 0 || len(seen[0].Hops) == 0 {
+	target := awayTarget(c, seen)
+	if target == "" {
 		return nil
 	}
-	target := ""
+	facts = with(facts, problem.FactDomain, string(c.Hostname), problem.FactTarget, target)
+	if nowhere(seen[0]) {
+		return []Finding{{"http_alias_dangling", with(facts, problem.FactDetail, "That name does not exist.")}}
+	}
+	if name := unclaimed(target, seen); name != "" {
+		return []Finding{{"http_alias_dangling", with(facts, problem.FactProduct, name,
+			problem.FactDetail, name+" says that nobody has claimed the name.")}}
+	}
+	return []Finding{{"http_alias_elsewhere", facts}}
+}
+
+// awayTarget is the last alias of the host that lies in another domain; "" if
+// there is none.
+func awayTarget(c Claim, seen []*web.Fetch) (target string) {
+	own, ok := c.Hostname.Registrable()
+	if !ok || len(seen) == 0 || len(seen[0].Hops) == 0 {
+		return ""
+	}
 	for _, alias := range seen[0].Hops[0].Aliases {
 		if alias != own && !strings.HasSuffix(alias, "."+own) {
 			target = alias
 		}
 	}
-	if target == "" {
-		return nil
-	}
-	facts = with(facts, problem.FactDomain, string(c.Hostname), problem.FactTarget, target)
-	if err := seen[0].Err; err != nil && err.Kind == web.KindNoAddress && errors.Is(err.Err, web.ErrNoSuchHost) {
-		return []Finding{{"http_alias_dangling", with(facts, problem.FactDetail, "That name does not exist.")}}
-	}
+	return target
+}
+
+// nowhere reports whether the aliases of a host end at a name that does not
+// exist.
+func nowhere(f *web.Fetch) bool {
+	return f.Err != nil && f.Err.Kind == web.KindNoAddress && errors.Is(f.Err.Err, web.ErrNoSuchHost)
+}
+
+// unclaimed is the platform that says by its page that nobody has claimed the
+// target; "" if none does.
+func unclaimed(target string, seen []*web.Fetch) string {
 	for _, p := range platforms {
 		if target != p.below && !strings.HasSuffix(target, "."+p.below) {
 			continue
 		}
 		for _, f := range seen {
 			if len(f.Hops) == 1 && f.Status >= 400 && bytes.Contains(f.Body, []byte(p.page)) {
-				return []Finding{{"http_alias_dangling", with(facts, problem.FactProduct, p.name,
-					problem.FactDetail, p.name+" says that nobody has claimed the name.")}}
+				return p.name
 			}
 		}
 	}
-	return []Finding{{"http_alias_elsewhere", facts}}
+	return ""
+}
+
+// onPlatform reports whether names below that of a platform are free for the
+// first who comes.
+func onPlatform(target string) bool {
+	for _, p := range platforms {
+		if strings.HasSuffix(target, "."+p.below) {
+			return true
+		}
+	}
+	return false
+}
+
+// forAnybody reports whether whoever comes first can serve the host: its alias
+// leads to a name that a platform gives away, or in a domain that nobody has
+// registered (threat T36). What could not be asked for sure is not.
+func forAnybody(ctx context.Context, kit *Kit, c Claim, seen []*web.Fetch) bool {
+	target := awayTarget(c, seen)
+	switch {
+	case target == "":
+		return false
+	case !nowhere(seen[0]):
+		return unclaimed(target, seen) != ""
+	case kit.DNS == nil:
+		return false
+	case onPlatform(target):
+		return denied(ctx, kit.DNS, target)
+	}
+	name, err := zonehold.ParseHostname(target)
+	if err != nil {
+		return false
+	}
+	registrable, ok := name.Registrable()
+	return ok && denied(ctx, kit.DNS, registrable)
+}
+
+// denied reports whether every server that is asked for a name says that it
+// does not exist.
+func denied(ctx context.Context, r *dns.Resolver, name string) bool {
+	answer, err := r.Ask(ctx, name, miekg.TypeA)
+	if err != nil || len(answer.Servers) == 0 {
+		return false
+	}
+	for i := range answer.Servers {
+		if sa := &answer.Servers[i]; sa.Status != dns.StatusOK || sa.Kind != dns.KindNXDomain || sa.Security == dns.SecurityBogus {
+			return false
+		}
+	}
+	return true
 }

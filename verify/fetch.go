@@ -139,7 +139,16 @@ func (w webCheck) run(ctx context.Context, kit *Kit, c Claim, ch zonehold.Challe
 		}
 	}
 	for _, n := range aliasNotes(c, FetchFacts(ChallengeFacts(ch, c), tries[0].fetch), r.Evidence.Fetches...) {
-		if n.Code != "http_alias_elsewhere" { // which is nothing unusual
+		switch {
+		case n.Code == "http_alias_elsewhere": // which is nothing unusual
+		case forAnybody(ctx, kit, c, r.Evidence.Fetches):
+			// No proof at this place would mean anything; one that was there before
+			// is gone with the site.
+			if r.Outcome = zonehold.OutcomeRefused; !c.VerifiedBefore.IsZero() {
+				r.Outcome = zonehold.OutcomeMismatch
+			}
+			r.Problem = &n
+		default:
 			r.Notes = append(r.Notes, n)
 		}
 	}
