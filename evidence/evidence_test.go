@@ -290,7 +290,7 @@ func TestKeySets(t *testing.T) {
 	if err != nil || len(keys) != 1 || !keys[0].Equal(s.Public()) {
 		t.Errorf("%v, %v", keys, err)
 	}
-	for _, text := range []string{"", "{}", "[]", `{"keys":[{"kty":"OKP"}]}`, strings.Replace(string(set), s.ID(), "x", 1)} {
+	for _, text := range []string{"", "{}", "[]", `{"keys":[{"kty":"OKP"}]}`, strings.Replace(string(set), s.ID(), "x", 1), string(seal(t, bundleOf(t, s, 1), s))} {
 		if keys, err := ParseJWKS([]byte(text)); err == nil {
 			t.Errorf("%s: %v", text, keys)
 		}

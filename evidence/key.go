@@ -106,11 +106,18 @@ func (k JWK) Public() (ed25519.PublicKey, error) {
 const maxKeys = 1000
 
 // ParseJWKS reads a set of keys, such as /.well-known/jwks.json. Keys of other
-// kinds are left out; no key at all is an error.
+// kinds are left out; no key at all is an error, and so is a bundle.
 func ParseJWKS(text []byte) ([]ed25519.PublicKey, error) {
-	var set JWKS
+	var set struct {
+		JWKS
+		Format string `json:"format"`
+	}
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, fmt.Errorf("reading a key set: %w", err)
+	}
+	if set.Format != "" {
+		// Its keys prove nothing about itself.
+		return nil, errors.New("reading a key set: this is a bundle; get the keys from the service that made it")
 	}
 	if len(set.Keys) > maxKeys {
 		return nil, fmt.Errorf("reading a key set: more than %d keys", maxKeys)

@@ -135,6 +135,7 @@ func (c *cli) writeBundle(name string, file []byte) error {
 }
 
 func (c *cli) evidenceKeys() *cobra.Command {
+	var jwks bool
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "List the keys that evidence is signed with, on the server's own data",
@@ -144,6 +145,13 @@ server. The public keys are what /.well-known/jwks.json shows.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.onApp(cmd, func(ctx context.Context, a *app.App) error {
+				if jwks {
+					set, err := a.JWKS(ctx)
+					if err != nil {
+						return err
+					}
+					return c.printJSON(set)
+				}
 				keys, err := a.EvidenceKeys(ctx, self())
 				if err != nil {
 					return err
@@ -178,6 +186,7 @@ nothing any more.`,
 		},
 	}
 	cmd.AddCommand(rotate)
+	cmd.Flags().BoolVar(&jwks, "jwks", false, "print the public keys as the JWKS that verify --jwks reads")
 	c.settingFlags(cmd, "data_dir", "database_url")
 	c.settingFlagsOf(cmd, "data_dir", "database_url")
 	return cmd

@@ -90,7 +90,7 @@ func newGrants(t *testing.T, s *store.Store) (*real, *outbox) {
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(New(Config{Service: a, Grants: a, Auth: r.auth, Idempotency: a, Version: "test", DomainVersion: a.DomainVersion, Stamp: a.Stamp}))
+	srv := httptest.NewServer(New(Config{Service: a, Grants: a, Bundles: a, Auth: r.auth, Idempotency: a, Version: "test", DomainVersion: a.DomainVersion, Stamp: a.Stamp}))
 	t.Cleanup(func() {
 		a.Drain()
 		srv.Close()
