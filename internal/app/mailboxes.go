@@ -193,6 +193,9 @@ func (a *App) ConfirmMailbox(ctx context.Context, actor zonehold.Actor, typed, c
 		if err := a.audit(ctx, tx, actor, "mailbox.confirm", "", named(string(address))); err != nil {
 			return err
 		}
+		if err := tx.SyncReaders(ctx, account, c.UsedAt); err != nil {
+			return err
+		}
 		return tx.AppendEvents(ctx, []*zonehold.Event{mailboxEvent(EventMailboxConfirmed, account, address, c.UsedAt)})
 	})
 	if err != nil {
@@ -221,7 +224,7 @@ func (a *App) RemoveMailbox(ctx context.Context, actor zonehold.Actor, typed str
 		return err
 	}
 	address = zonehold.MailAddress(known.Address)
-	return a.forget(ctx, "mail address", force, loss{
+	err = a.forget(ctx, "mail address", force, loss{
 		source: store.Source{ID: string(address), AccountID: account}, code: "email_address_missing",
 		facts: problem.Facts{problem.FactDetail: "The address was removed from the account."},
 	}, func(tx *store.Tx, now time.Time) (*zonehold.Event, error) {
@@ -230,4 +233,8 @@ func (a *App) RemoveMailbox(ctx context.Context, actor zonehold.Actor, typed str
 		}
 		return mailboxEvent(EventMailboxRemoved, account, address, now), tx.DeleteMailbox(ctx, account, address)
 	})
+	if err == nil {
+		a.syncReaders(ctx, account)
+	}
+	return err
 }

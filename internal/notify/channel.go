@@ -27,6 +27,7 @@ const (
 	Delivered                // it is there
 	Never                    // did not work and never will
 	Gone                     // nobody is there any more: the outlet is disabled
+	Held                     // not tried, as its outlet was told to wait: no try is counted
 )
 
 // Result of one try.

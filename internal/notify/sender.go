@@ -100,9 +100,12 @@ func (s *sender) wants(after string) store.ClaimQuery {
 	for id, n := range s.busy {
 		busy[id] = n
 	}
-	slots := s.d.cfg.Slots
+	slots, per := s.d.cfg.Slots, perOutlet
+	if s.kind == store.KindMail {
+		per = 1 // one mail tells all that waits
+	}
 	return store.ClaimQuery{
-		Kind: s.kind, Now: s.d.now(), Lease: s.d.timing.lease, Slots: max(slots-len(s.flying), 0), PerOutlet: perOutlet,
+		Kind: s.kind, Now: s.d.now(), Lease: s.d.timing.lease, Slots: max(slots-len(s.flying), 0), PerOutlet: per,
 		Tired: max(slots/2-s.tired, 0), PerAccount: perAccount, Busy: busy, After: after,
 	}
 }
@@ -157,7 +160,7 @@ func (s *sender) try(ctx context.Context, c *store.Claim) (store.Outcome, bool) 
 		r = s.ch.Deliver(ctx, c)
 	}
 	took := time.Since(begun)
-	if ctx.Err() == context.Canceled && r.Verdict != Delivered {
+	if r.Verdict == Held || ctx.Err() == context.Canceled && r.Verdict != Delivered {
 		return store.Outcome{}, false
 	}
 	out := s.settled(ctx, c, r, now)
