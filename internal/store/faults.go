@@ -170,8 +170,8 @@ func (s *Store) FaultCounts() map[Fault]uint64 {
 	return out
 }
 
-// faultHold is how long a failed write counts, even if a small one succeeds
-// then: a full disk has room for a few bytes now and again.
+// faultHold is how long a write that failed for want of room counts, even if a
+// small one succeeds then: a full disk has room for a few bytes now and again.
 const faultHold = 10 * time.Second
 
 // Writable tells whether the database takes writes: nil when none has failed,
@@ -182,7 +182,7 @@ func (s *Store) Writable(ctx context.Context) error {
 	if seen == nil {
 		return nil
 	}
-	if time.Since(seen.at) < faultHold {
+	if f := seen.err.Fault; (f == FaultFull || f == FaultIO) && time.Since(seen.at) < faultHold {
 		return seen.err
 	}
 	if err := s.tryWrite(ctx); err != nil {
