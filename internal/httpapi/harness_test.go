@@ -23,7 +23,7 @@ type bench struct {
 func newBench() *bench {
 	b := &bench{svc: &service{}, grants: &grants{}, tokens: &tokens{}, keys: &kept{}, log: &bytes.Buffer{}}
 	b.server = newServer(Config{
-		Service: b.svc, Grants: b.grants, Breakers: &b.breakers, Audits: &audits{}, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
+		Service: b.svc, Grants: b.grants, Breakers: &b.breakers, Audits: &audits{}, Perspectives: &outposts{}, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	return b

@@ -57,7 +57,7 @@ func documentErrors(op *huma.Operation, h huma.API, statuses []int) {
 // nullable lists the types whose pointers to objects may be null on the wire,
 // which huma cannot say by itself.
 var nullable = []reflect.Type{
-	reflect.TypeFor[api.Domain](), reflect.TypeFor[api.Challenge](), reflect.TypeFor[api.Attempt](),
+	reflect.TypeFor[api.Domain](), reflect.TypeFor[api.Challenge](), reflect.TypeFor[api.Attempt](), reflect.TypeFor[api.Perspectives](),
 }
 
 // inputs are the types of request bodies, whose unknown fields are refused.
@@ -66,7 +66,7 @@ var inputs = map[string]bool{
 	reflect.TypeFor[api.CreateDomain]().Name(): true, reflect.TypeFor[api.DomainPatch]().Name(): true,
 	reflect.TypeFor[api.StartAttempt]().Name(): true, reflect.TypeFor[api.CreateToken]().Name(): true,
 	reflect.TypeFor[api.CreateTransfer]().Name(): true,
-	reflect.TypeFor[api.ResetBreaker]().Name(): true, reflect.TypeFor[api.HoldBreaker]().Name(): true,
+	reflect.TypeFor[api.ResetBreaker]().Name():   true, reflect.TypeFor[api.HoldBreaker]().Name(): true,
 	reflect.TypeFor[api.CreatePolicy]().Name(): true, reflect.TypeFor[api.CreateDelegation]().Name(): true,
 	reflect.TypeFor[api.CreateConnection]().Name(): true, reflect.TypeFor[api.CreateMailbox]().Name(): true,
 	reflect.TypeFor[api.Code]().Name(): true, reflect.TypeFor[api.SendMailCode]().Name(): true,
