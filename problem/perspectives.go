@@ -81,7 +81,7 @@ var perspectives = []Entry{
 		Title:             "One of our other networks gave no answer",
 		Meaning:           "The same check was made from several networks, and one of our own perspectives gave no answer that counts. This says nothing about the domain.",
 		LookedFor:         lookedPerspectives,
-		Found:             "The perspective {where} gave none: {status}. {detail}",
+		Found:             "The perspective {where} gave none ({status}). {detail}",
 		Fixes:             []string{"Nothing has to be changed on your side."},
 		SeeItYourself:     explainDomain,
 	},
