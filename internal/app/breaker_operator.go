@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -91,6 +92,8 @@ func (a *App) breakerAct(actor zonehold.Actor, by, reason string) (string, strin
 // none to act on.
 func (a *App) breakerActed(ctx context.Context, b *zonehold.Breaker, err error) error {
 	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return &Error{Kind: KindNotFound, Message: "There is no such breaker."}
 	case err != nil:
 		return a.ours(ctx, "breaker", err)
 	case b == nil:
