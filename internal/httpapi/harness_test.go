@@ -14,6 +14,7 @@ type bench struct {
 	svc      *service
 	grants   *grants
 	breakers fakeBreakers
+	claims   claims
 	tokens   *tokens
 	keys     *kept
 	log      *bytes.Buffer
@@ -23,7 +24,7 @@ type bench struct {
 func newBench() *bench {
 	b := &bench{svc: &service{}, grants: &grants{}, tokens: &tokens{}, keys: &kept{}, log: &bytes.Buffer{}}
 	b.server = newServer(Config{
-		Service: b.svc, Grants: b.grants, Breakers: &b.breakers, Audits: &audits{}, Perspectives: &outposts{}, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
+		Service: b.svc, Grants: b.grants, Breakers: &b.breakers, Claims: &b.claims, Audits: &audits{}, Notices: &mails{}, Bundles: &bundles{}, Perspectives: &outposts{}, Auth: b.tokens, Idempotency: b.keys, Version: "v1.2.3",
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	return b

@@ -278,7 +278,7 @@ var wireCases = append([]wireCase{
 		b.svc.domain = func(string) (*app.Domain, error) { panic("s3cret") }
 	}},
 	{"bad_key", "POST /v1/domains", `{"hostname":"example.com"}`, []string{write, `Idempotency-Key: "abc`}, nil},
-}, slices.Concat(grantCases, breakerCases, perspectiveCases)...)
+}, slices.Concat(grantCases, claimCases, breakerCases, perspectiveCases)...)
 
 type wireCase struct {
 	name    string
