@@ -25,6 +25,7 @@ const (
 	roundAtMost         = 20 * time.Second
 	roundAtLeast        = 2 * time.Second
 	keptForTheEnd       = 2 * time.Second // of the attempt, to write the result
+	policyReadAtMost    = 5 * time.Second
 )
 
 // corroborate asks the other perspectives for the same check, and returns the
@@ -35,7 +36,9 @@ func (a *App) corroborate(ctx context.Context, at *store.Attempt, d *store.Domai
 	if panel.Len() == 0 || !restsOn(d, r) {
 		return r
 	}
-	policy, err := a.perspectivePolicy(ctx, at.AccountID)
+	reading, done := context.WithTimeout(context.WithoutCancel(ctx), policyReadAtMost)
+	policy, err := a.perspectivePolicy(reading, at.AccountID)
+	done()
 	if err != nil {
 		a.log.Error("the policy of an account cannot be read", "attempt", at.ID, "err", err)
 		return faultReport(at, d.Hostname, "our database did not answer")

@@ -365,3 +365,27 @@ func TestOperatorLearnsOfPerspectives(t *testing.T) {
 		}
 	})
 }
+
+// A check that ends only when its time is over is not spared the others: who
+// can make it slow must not be able to go around them.
+func TestSlowChecksAreNotSparedTheOthers(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		e := newElsewhere(t, "aaa")
+		hasty := quick
+		hasty.attempt = 100 * time.Millisecond
+		slow := func(ctx context.Context, _ *verify.Kit, _ zonehold.Method, _ verify.Claim) diagnose.Report {
+			<-ctx.Done()
+			return report(zonehold.MethodDNSTXT, zonehold.OutcomeVerified)
+		}
+		a := start1(t, s, Config{Check: slow, CreateWait: -1, Perspectives: PerspectiveConfig{Panel: e.panel, Policy: threeOne}}, hasty)
+		who := actor(t, s, "alpha")
+		d := create(t, a, who, "example.com")
+		at := wait(t, a, who, begin(t, a, who, d.ID, zonehold.MethodDNSTXT).ID)
+		if at.Outcome != zonehold.OutcomeInconclusive || at.Problem == nil || at.Problem.Code != "perspectives_unavailable" || len(at.Notes) != 3 {
+			t.Errorf("%s, %+v", at.Outcome, at.Problem)
+		}
+		if got := get(t, a, who, d.ID); got.State != zonehold.StatePending {
+			t.Errorf("the domain is %s", got.State)
+		}
+	})
+}
