@@ -43,11 +43,11 @@ func candidates(ctx context.Context, r *Request, ch zonehold.Challenge, ev *veri
 		for _, f := range ev.Fetches {
 			switch {
 			case f.Status != 200 || f.TooLarge:
-			case ch.File.Content != "":
+			case !pathTells(ch):
 				out = append(out, string(f.Body))
-			case len(f.Body) == 0:
+			default:
 				if u, err := url.Parse(f.Hops[0].URL); err == nil {
-					out = append(out, u.Path)
+					out = append(out, u.Path+"\n"+string(f.Body))
 				}
 			}
 		}
@@ -75,9 +75,17 @@ func ShowsProof(ch zonehold.Challenge, profile zonehold.ProfileName, seen string
 		return verify.NewTXTValue(profile, ch.Token).Matches(seen) != verify.NoMatch
 	case ch.Record != nil:
 		return zonehold.EqualToken(strings.ToLower(seen), strings.ToLower(ch.Record.Value))
-	case ch.File != nil && ch.File.Content == "":
-		return zonehold.EqualToken(seen, ch.File.Path)
 	case ch.File != nil:
+		if pathTells(ch) {
+			path, body, _ := strings.Cut(seen, "\n")
+			if !zonehold.EqualToken(path, ch.File.Path) {
+				return false
+			}
+			seen = body
+		}
+		if ch.File.Content == "" {
+			return seen == ""
+		}
 		p, ok := zonehold.ProfileByName(profile)
 		return ok && verify.FileBody{Content: ch.File.Content, Compare: p.File.Compare}.Matches([]byte(seen)) != verify.NoMatch
 	case ch.Tag != nil:
@@ -85,6 +93,11 @@ func ShowsProof(ch zonehold.Challenge, profile zonehold.ProfileName, seen string
 	}
 	return false
 }
+
+// pathTells reports whether the token of a file is in its path alone, so that
+// the body is the same for all claims. What was seen is then the path, a line
+// feed and the body.
+func pathTells(ch zonehold.Challenge) bool { return !strings.Contains(ch.File.Content, ch.Token) }
 
 // answering lists the addresses that a check had answers from.
 func answering(ev *verify.Evidence) (out []netip.Addr) {

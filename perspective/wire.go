@@ -70,8 +70,9 @@ type Answer struct {
 	Code      problem.Code     `json:"code,omitempty"`
 	Detail    string           `json:"detail,omitempty"`
 	// Observed is what stood where the proof belongs, as it was seen: the text
-	// of the record, its target, the body of the file, the content of the tag;
-	// for an empty file its path.
+	// of the record, its target, the body of the file, the content of the tag.
+	// Where the token of a file is in its path alone: the path, a line feed, the
+	// body.
 	Observed   string          `json:"observed,omitempty"`
 	Addresses  []netip.Addr    `json:"addresses,omitempty"` // that answered
 	Evidence   json.RawMessage `json:"evidence,omitempty"`
