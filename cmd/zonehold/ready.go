@@ -32,6 +32,13 @@ type slowCheck struct {
 	err     error
 }
 
+// newSlowCheck begins to look for the first result.
+func newSlowCheck(run func(context.Context) error) *slowCheck {
+	c := &slowCheck{run: run, running: true}
+	go c.look()
+	return c
+}
+
 func (c *slowCheck) check(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

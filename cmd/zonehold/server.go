@@ -123,8 +123,8 @@ func startServer(ctx context.Context, cfg *config.Config, out outside, log *slog
 	s.ready.Add("database", s.store.Ping)
 	s.ready.Add("writes", s.store.Writable)
 	s.ready.Add("jobs", s.app.Healthy)
-	s.ready.AddSoft("schema", (&slowCheck{run: sameSchema(s.store)}).check)
-	s.ready.AddSoft("resolver", (&slowCheck{run: resolves(out.kit.DNS)}).check)
+	s.ready.AddSoft("schema", newSlowCheck(sameSchema(s.store)).check)
+	s.ready.AddSoft("resolver", newSlowCheck(resolves(out.kit.DNS)).check)
 	metrics.Watch(s.figures, &s.ready)
 	return s, nil
 }
@@ -187,7 +187,7 @@ func (s *server) whenUp(ctx context.Context) http.Handler {
 // it was sent.
 func (s *server) apis() http.Handler {
 	native := httpapi.New(httpapi.Config{
-		Service: s.app, Webhooks: s.app, Accounts: s.app, Grants: s.app, Bundles: s.app, Claims: s.app, Breakers: s.app, Audits: s.app, Perspectives: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
+		Service: s.app, Webhooks: s.app, Accounts: s.app, Grants: s.app, Bundles: s.app, Claims: s.app, Breakers: s.app, Audits: s.app, Notices: s.app, Perspectives: s.app, Idempotency: s.app, Auth: s.auth, Version: buildVersion(), Log: s.log,
 		DomainVersion: s.app.DomainVersion, Stamp: s.app.Stamp,
 		Limits: httpapi.Limits{Reads: rateLimit(s.cfg.ReadsPerMinute), Writes: rateLimit(s.cfg.WritesPerMinute), Checks: s.cfg.ChecksPerMinute},
 	})
