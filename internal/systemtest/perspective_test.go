@@ -185,6 +185,9 @@ func (v *vantage) check() {
 	if !strings.Contains(out, "\tup") || (exit == 0) == (strings.Contains(out, "\tdown") || strings.Contains(out, "\tunknown")) {
 		v.t.Errorf("through the server, exit %d: %s%s", exit, out, errs)
 	}
+	if list := mustRun(v.t, v.env, "perspective", "list", "--server", v.srv.url()); strings.Count(list, "\n") != strings.Count(out, "\n")-1 || !strings.Contains(list, "RIPE") {
+		v.t.Errorf("the list is another: %s", list)
+	}
 }
 
 func (v *vantage) domain(name string) *api.Domain {
