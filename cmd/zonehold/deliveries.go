@@ -42,7 +42,11 @@ func (s *server) startDeliveries(ctx context.Context, out outside, metrics *tele
 
 // channels are the ways out for events.
 func (s *server) channels(out outside) []notify.Channel {
-	return []notify.Channel{&notify.Webhooks{Store: s.store, HTTP: out.hooks.http, Log: s.log}}
+	channels := []notify.Channel{&notify.Webhooks{Store: s.store, HTTP: out.hooks.http, Log: s.log}}
+	if m, ok := out.mail.(sender); ok {
+		channels = append(channels, notify.NewNotices(s.store, m.Mail, s.app, nil))
+	}
+	return channels
 }
 
 func (s *server) stopDeliveries(ctx context.Context) error {

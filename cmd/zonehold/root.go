@@ -71,7 +71,7 @@ To run the service:        zonehold serve`,
 	root.AddCommand(
 		c.verifyCommand(), c.explainCommand(),
 		c.domainCommand(), c.delegateCommand(), c.emailCommand(), c.providerCommand(), c.webhookCommand(),
-		c.accountCommand(), c.tokenCommand(), c.policyCommand(), c.breakerCommand(), c.auditCommand(), c.evidenceCommand(),
+		c.accountCommand(), c.tokenCommand(), c.policyCommand(), c.breakerCommand(), c.auditCommand(), c.noticesCommand(), c.evidenceCommand(),
 		c.serveCommand(), c.perspectiveCommand(), c.devCommand(), c.configCommand(), c.healthcheckCommand(), c.doctorCommand(), c.backupCommand(), c.restoreCommand(),
 		c.problemsCommand(), c.versionCommand(),
 	)

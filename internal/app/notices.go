@@ -249,3 +249,18 @@ func gather(events []zonehold.Event) []*news {
 	slices.SortStableFunc(all, func(x, y *news) int { return gravity(x.event.Type) - gravity(y.event.Type) })
 	return all
 }
+
+// Problem is why nobody gets a mail, "" if somebody does.
+func (n *NoticeSettings) Problem() string {
+	switch {
+	case n.MailOff:
+		return "This service sends no mail: the operator has not set up a relay."
+	case len(n.Events) == 0:
+		return "All kinds of mail are switched off."
+	case len(n.Addresses) == 0 && n.Chosen:
+		return "None of the chosen addresses is confirmed, or none was chosen."
+	case len(n.Addresses) == 0:
+		return "The account has confirmed no mail address, so nobody is told when a domain is at risk. Add one and confirm it."
+	}
+	return ""
+}

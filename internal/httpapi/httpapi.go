@@ -42,6 +42,7 @@ type Config struct {
 	Claims   app.Claims   // nil: likewise
 	Breakers app.Breakers // nil: likewise
 	Audits   app.Audits   // nil: likewise
+	Notices  app.Notices  // nil: likewise
 	Webhooks app.Webhooks // nil: likewise
 	Bundles  app.Bundles  // nil: likewise
 	// Perspectives: nil: likewise.
@@ -122,6 +123,9 @@ func (s *server) register() {
 	}
 	if s.Audits != nil {
 		s.auditCalls(h)
+	}
+	if s.Notices != nil {
+		s.noticeCalls(h)
 	}
 	if s.Breakers != nil {
 		s.breakerCalls(h)

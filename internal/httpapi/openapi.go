@@ -36,6 +36,7 @@ func humaConfig(version string) huma.Config {
 		{Name: "Mailboxes", Description: "Mail addresses, and codes mailed to the fixed mailboxes of a domain"},
 		{Name: "Policies", Description: "Acts of the operator that stand in for a proof"},
 		{Name: "Events", Description: "What happened"},
+		{Name: "Notices", Description: "Mail about what changes"},
 		{Name: "Audit", Description: "Who did what"},
 		{Name: "Account", Description: "Tokens and the account itself"},
 	}
@@ -65,8 +66,8 @@ var nullable = []reflect.Type{
 var inputs = map[string]bool{
 	reflect.TypeFor[api.CreateDomain]().Name(): true, reflect.TypeFor[api.DomainPatch]().Name(): true,
 	reflect.TypeFor[api.StartAttempt]().Name(): true, reflect.TypeFor[api.CreateToken]().Name(): true,
-	reflect.TypeFor[api.CreateTransfer]().Name(): true,
-	reflect.TypeFor[api.ResetBreaker]().Name():   true, reflect.TypeFor[api.HoldBreaker]().Name(): true,
+	reflect.TypeFor[api.CreateTransfer]().Name(): true, reflect.TypeFor[api.SetNotices]().Name(): true,
+	reflect.TypeFor[api.ResetBreaker]().Name(): true, reflect.TypeFor[api.HoldBreaker]().Name(): true,
 	reflect.TypeFor[api.CreatePolicy]().Name(): true, reflect.TypeFor[api.CreateDelegation]().Name(): true,
 	reflect.TypeFor[api.CreateConnection]().Name(): true, reflect.TypeFor[api.CreateMailbox]().Name(): true,
 	reflect.TypeFor[api.Code]().Name(): true, reflect.TypeFor[api.SendMailCode]().Name(): true,
@@ -87,6 +88,9 @@ func finish(doc *huma.OpenAPI) []byte {
 	}
 	for _, t := range nullable {
 		s := schemas[t.Name()]
+		if s == nil {
+			continue // of calls that are not there
+		}
 		for i := range t.NumField() {
 			f := t.Field(i)
 			name := f.Tag.Get("json")

@@ -409,7 +409,7 @@ func (d documented) operation(r *http.Request) *huma.Operation {
 			continue
 		}
 		return map[string]*huma.Operation{
-			"GET": item.Get, "HEAD": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete,
+			"GET": item.Get, "HEAD": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete,
 		}[r.Method]
 	}
 	return nil
