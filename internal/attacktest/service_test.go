@@ -13,6 +13,7 @@ import (
 
 	"github.com/zonehold/zonehold/api"
 	"github.com/zonehold/zonehold/client"
+	"github.com/zonehold/zonehold/evidence"
 	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/store"
 )
@@ -117,11 +118,12 @@ func TestT13PasswordAtRest(t *testing.T) {
 						t.Errorf("%s: %s holds %q", method, path, secret)
 					}
 				}
-				var evidence struct {
-					Web, WebDecoys []struct{ Body []byte }
+				var bundle evidence.Bundle
+				var seen evidence.Document
+				if strings.HasSuffix(path, "evidence") && (json.Unmarshal(b, &bundle) != nil || json.Unmarshal(bundle.Entries[0].Document, &seen) != nil) {
+					t.Errorf("%s: no evidence: %.300s", path, b)
 				}
-				_ = json.Unmarshal(b, &evidence)
-				for _, f := range append(evidence.Web, evidence.WebDecoys...) {
+				for _, f := range append(seen.Fetches, seen.Decoys...) {
 					if bytes.Contains(f.Body, []byte(password)) || bytes.Contains(f.Body, []byte(basic)) {
 						t.Errorf("%s: %s holds the password in a body", method, path)
 					}

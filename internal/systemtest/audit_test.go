@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/zonehold/zonehold/api"
 	"github.com/zonehold/zonehold/client"
+	"github.com/zonehold/zonehold/evidence"
 )
 
 // audit reads everything through the native API when all checks have ended:
@@ -102,8 +104,10 @@ func (n *internet) attempts(ctx context.Context, c *client.Client, s *site, d ap
 		return got, nil // their evidence is like that of the others
 	}
 	body, err := c.Evidence(ctx, got[0].ID)
-	if err == nil && !json.Valid(body) {
-		err = fmt.Errorf("%s: the evidence of %s is no JSON", s.name, got[0].ID)
+	if err == nil {
+		if _, bad := evidence.Verify(bytes.NewReader(body), evidence.Options{}); bad != nil {
+			err = fmt.Errorf("%s: the evidence of %s: %w", s.name, got[0].ID, bad)
+		}
 	}
 	return got, err
 }
