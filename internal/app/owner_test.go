@@ -308,3 +308,106 @@ func attempts(t testing.TB, a *App, who zonehold.Actor, id string) []*Attempt {
 	}
 	return slices.Clone(page.Items)
 }
+
+// Exactly what is on a name and below it, however the names look.
+func TestProvedUnder(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newContenders(t, s, Config{})
+		anna, bert := actor(t, s, "anna"), actor(t, s, "bert")
+		var want []string
+		for _, name := range []string{"shop.example", "www.shop.example", "a.b.shop.example"} {
+			want = append(want, c.proved(anna, name).ID)
+		}
+		want = append(want, c.proved(bert, "shop.example").ID)
+		for _, name := range []string{"theshop.example", "the-shop.example", "shop.example.example", "shop-example.example", "other.example"} {
+			c.proved(anna, name)
+		}
+		create(t, c.App, anna, "pending.shop.example")
+		slices.Sort(want)
+		got, err := s.ProvedUnder(t.Context(), "shop.example", "", 100)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+		if got, err := s.ProvedUnder(t.Context(), "shop.example", want[1], 1); err != nil || !slices.Equal(got, want[2:3]) {
+			t.Errorf("after the second: %v, %v", got, err)
+		}
+	})
+}
+
+// A freeze that broke off goes on where it was.
+func TestFreezeGoesOn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		w.net.Zone("shop.example")
+		w.register(func(*testnet.Registration) {})
+		anna := actor(t, s, "anna")
+		one, two := w.proved(anna, "shop.example"), w.proved(anna, "www.shop.example")
+		w.look(0)
+		w.pass(time.Hour)
+		err := s.InTx(t.Context(), func(tx *store.Tx) error {
+			r, err := tx.LockRegistration(t.Context(), "shop.example")
+			if err != nil {
+				return err
+			}
+			r.FreezeReason, r.FreezeAt, r.FreezeAfter = zonehold.FreezeMoved, w.now(), min(one.ID, two.ID)
+			return tx.UpdateRegistration(t.Context(), r)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.look(0)
+		frozen := 0
+		for _, d := range []*Domain{one, two} {
+			if !get(t, w.App, anna, d.ID).FrozenAt.IsZero() {
+				frozen++
+				if d.ID != max(one.ID, two.ID) {
+					t.Errorf("%s was done already", d.Hostname)
+				}
+			}
+		}
+		if frozen != 1 {
+			t.Errorf("%d frozen", frozen)
+		}
+		if r, err := s.Registration(t.Context(), "shop.example"); err != nil || r.FreezeReason != "" {
+			t.Errorf("after it: %+v, %v", r, err)
+		}
+	})
+}
+
+// The watch of a name ends with its last proof, and what the operator or
+// another account gives is not frozen by itself.
+func TestOwnerWatchBounds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		w.net.Zone("shop.example")
+		w.register(func(*testnet.Registration) {})
+		anna, bert := actor(t, s, "anna"), actor(t, s, "bert")
+		boss := anna
+		boss.Scopes = []zonehold.Scope{zonehold.ScopeOperator}
+		one := w.proved(anna, "shop.example")
+		given := create(t, w.App, bert, "shop.example")
+		if _, err := w.AddPolicy(t.Context(), boss, NewPolicy{Method: zonehold.MethodWhitelist, Pattern: "shop.example", Account: "bert", By: "op", Reason: "contract"}); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(60 * time.Second); get(t, w.App, bert, given.ID).State != zonehold.StateVerified; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the policy is not looked at")
+			}
+			w.pass(time.Minute)
+		}
+		w.look(0)
+		w.register(func(r *testnet.Registration) { r.Created = w.now().AddDate(0, 0, 5) })
+		w.look(7)
+		w.frozen(anna, one.ID, zonehold.FreezeRegistered)
+		w.frozen(bert, given.ID, "")
+		for who, id := range map[*zonehold.Actor]string{&anna: one.ID, &bert: given.ID} {
+			if err := w.DeleteDomain(t.Context(), *who, id, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.look(7)
+		if _, err := s.Registration(t.Context(), "shop.example"); err == nil {
+			t.Error("watched for nobody")
+		}
+	})
+}
