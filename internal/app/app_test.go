@@ -258,3 +258,11 @@ func TestCheckFromStartToEnd(t *testing.T) {
 		}
 	})
 }
+
+// sweep does at once what a process does now and then, and begins what is due.
+func (a *App) sweep(ctx context.Context) error {
+	if err := a.keepHouse(ctx); err != nil {
+		return err
+	}
+	return a.pullAll(ctx)
+}

@@ -65,7 +65,7 @@ func (a *App) launch(ctx context.Context, s *start) error {
 		return a.ours(ctx, "domain", err)
 	}
 	if s.node != "" {
-		go a.run(s.attempt, s.domain)
+		go a.run(s.attempt, s.domain, nil)
 	}
 	a.wake.ring(s.attempt.ID)
 	return nil
@@ -211,116 +211,127 @@ func target(name zonehold.Hostname) string {
 
 // commitStarts writes attempts and their jobs.
 func (a *App) commitStarts(ctx context.Context, starts []*start) error {
-	return a.store.InTx(ctx, func(tx *store.Tx) error {
-		ids := make([]string, len(starts))
-		for i, s := range starts {
-			ids[i] = s.attempt.DomainID
+	return a.store.InTx(ctx, func(tx *store.Tx) error { return a.startsIn(ctx, tx, starts) })
+}
+
+// startsIn does so inside a transaction that holds no domains but theirs.
+func (a *App) startsIn(ctx context.Context, tx *store.Tx, starts []*start) error {
+	ids := make([]string, len(starts))
+	for i, s := range starts {
+		ids[i] = s.attempt.DomainID
+	}
+	domains, err := tx.LockDomains(ctx, ids)
+	if err != nil {
+		return err
+	}
+	under, err := tx.Unfinished(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var (
+		now     = a.now()
+		budget  = budgets{app: a, tx: tx, now: now}
+		begun   []*store.Attempt
+		waiting []*store.Attempt // those with a job, in the order of work
+		asked   []store.Audit
+		work    []jobs.Job
+		later   = map[string]time.Time{} // next checks of domains
+		dropped []string                 // domains whose attempt gives way
+		touched []string                 // domains of which only the plan changes
+	)
+	for _, s := range starts {
+		d, at := domains[s.attempt.DomainID], s.attempt
+		s.domain, s.err = d, nil
+		if d == nil || !d.DeletedAt.IsZero() || d.AccountID != at.AccountID {
+			s.err = notFound("domain")
+			continue
 		}
-		domains, err := tx.LockDomains(ctx, ids)
-		if err != nil {
-			return err
+		at.Registrable = target(d.Hostname)
+		other := under[d.ID]
+		if other != nil && (other.Retry || automatic(other)) && at.Trigger != zonehold.TriggerSchedule {
+			// What somebody asks for does not wait for what nobody did.
+			dropped = append(dropped, d.ID)
+			other = nil
 		}
-		under, err := tx.Unfinished(ctx, ids)
-		if err != nil {
-			return err
+		if other != nil {
+			s.err = &Error{Kind: KindConflict, Attempt: attemptView(other), Message: "A check of this domain is under way. Wait for its end."}
+			continue
 		}
-		var (
-			now     = a.now()
-			budget  = budgets{app: a, tx: tx, now: now}
-			begun   []*store.Attempt
-			asked   []store.Audit
-			work    []jobs.Job
-			later   = map[string]time.Time{} // next checks of domains
-			dropped []string                 // domains whose attempt gives way
-			touched []string                 // domains of which only the plan changes
-		)
-		for _, s := range starts {
-			d, at := domains[s.attempt.DomainID], s.attempt
-			s.domain, s.err = d, nil
-			if d == nil || !d.DeletedAt.IsZero() || d.AccountID != at.AccountID {
-				s.err = notFound("domain")
+		if at.Trigger == zonehold.TriggerSchedule {
+			if d.NextCheckAt.IsZero() || d.NextCheckAt.After(now) {
+				s.err = errNotDue
 				continue
 			}
-			at.Registrable = target(d.Hostname)
-			other := under[d.ID]
-			if other != nil && (other.Retry || automatic(other)) && at.Trigger != zonehold.TriggerSchedule {
-				// What somebody asks for does not wait for what nobody did.
-				dropped = append(dropped, d.ID)
-				other = nil
-			}
-			if other != nil {
-				s.err = &Error{Kind: KindConflict, Attempt: attemptView(other), Message: "A check of this domain is under way. Wait for its end."}
-				continue
-			}
-			if at.Trigger == zonehold.TriggerSchedule {
-				if d.NextCheckAt.IsZero() || d.NextCheckAt.After(now) {
-					s.err = errNotDue
+			s.plan()
+			if at.Retry {
+				wait, err := budget.takeRetry(ctx, at)
+				if err != nil {
+					return err
+				}
+				if wait > 0 {
+					s.err = errPutOff
+					touched = append(touched, d.ID)
+					later[d.ID] = now.Add(wait)
 					continue
 				}
-				s.plan()
-				if at.Retry {
-					wait, err := budget.takeRetry(ctx, at)
-					if err != nil {
-						return err
-					}
-					if wait > 0 {
-						s.err = errPutOff
-						touched = append(touched, d.ID)
-						later[d.ID] = now.Add(wait)
-						continue
-					}
-				}
-				later[d.ID] = now.Add(recheckSoon)
-			} else if at.Trigger == zonehold.TriggerCreate {
-				// Outside of the budgets: nobody asked for it, it runs once for a
-				// claim, and it touches no target unless the account has a proved
-				// domain above it, a right given to it, or a connection of its own.
-			} else if s.err, err = budget.take(ctx, at); err != nil {
-				return err
-			} else if s.err != nil {
-				continue
 			}
-			at.Generation, at.CreatedAt, at.ReadyAt = d.Generation, now, now
-			at.State, at.NodeID, at.Run, at.StartedAt, at.JobID = zonehold.AttemptQueued, "", 0, time.Time{}, 0
-			under[d.ID] = at
-			job := jobs.Job{AttemptID: at.ID, Background: at.Trigger == zonehold.TriggerSchedule}
-			if s.node != "" {
-				// It runs here at once; the queue looks after it later.
-				at.State, at.NodeID, at.Run, at.StartedAt = zonehold.AttemptRunning, s.node, 1, now
-				job.At = now.Add(a.timing.net)
-			}
-			begun, work = append(begun, at), append(work, job)
-			if s.by != nil {
-				asked = append(asked, a.auditEntry(*s.by, "attempt.start", at.ID, map[string]any{
-					"name": string(d.Hostname), "domain_id": d.ID, "method": string(at.Requested), "trigger": string(at.Trigger),
-				}))
-			}
-		}
-		if err := a.drop(ctx, tx, dropped, now); err != nil {
+			later[d.ID] = now.Add(recheckSoon)
+		} else if at.Trigger == zonehold.TriggerCreate {
+			// Outside of the budgets: nobody asked for it, it runs once for a
+			// claim, and it touches no target unless the account has a proved
+			// domain above it, a right given to it, or a connection of its own.
+		} else if s.err, err = budget.take(ctx, at); err != nil {
 			return err
+		} else if s.err != nil {
+			continue
 		}
-		ids = nil // from here on, those that begin
-		numbers, err := a.jobs.Insert(ctx, tx, work)
-		if err != nil {
-			return err
+		at.Generation, at.CreatedAt, at.ReadyAt = d.Generation, now, now
+		at.State, at.NodeID, at.Run, at.StartedAt, at.JobID = zonehold.AttemptQueued, "", 0, time.Time{}, 0
+		under[d.ID] = at
+		begun = append(begun, at)
+		job := jobs.Job{AttemptID: at.ID, Background: at.Trigger == zonehold.TriggerSchedule}
+		if s.node != "" {
+			// It runs here at once; the queue looks after it later.
+			at.State, at.NodeID, at.Run, at.StartedAt = zonehold.AttemptRunning, s.node, 1, now
+			job.At = now.Add(a.timing.net)
 		}
-		for i, at := range begun {
-			at.JobID = numbers[i]
-			ids = append(ids, at.DomainID)
+		// A scheduled check that runs needs no job: who finds its node silent
+		// puts it into the queue.
+		if s.node == "" || at.Trigger != zonehold.TriggerSchedule {
+			waiting, work = append(waiting, at), append(work, job)
 		}
-		if err := tx.InsertAttempts(ctx, begun); err != nil {
-			return err
+		if s.by != nil {
+			asked = append(asked, a.auditEntry(*s.by, "attempt.start", at.ID, map[string]any{
+				"name": string(d.Hostname), "domain_id": d.ID, "method": string(at.Requested), "trigger": string(at.Trigger),
+			}))
 		}
-		if err := tx.InsertAudit(ctx, asked...); err != nil {
-			return err
-		}
-		// So that the same check is not found due again while it runs; its end
-		// plans the next one.
-		if err := tx.SetNextChecks(ctx, later); err != nil {
-			return err
-		}
-		return tx.Touch(ctx, append(ids, touched...))
-	})
+	}
+	if err := a.drop(ctx, tx, dropped, now); err != nil {
+		return err
+	}
+	ids = nil // from here on, those that begin
+	numbers, err := a.jobs.Insert(ctx, tx, work)
+	if err != nil {
+		return err
+	}
+	for i, at := range waiting {
+		at.JobID = numbers[i]
+	}
+	for _, at := range begun {
+		ids = append(ids, at.DomainID)
+	}
+	if err := tx.InsertAttempts(ctx, begun); err != nil {
+		return err
+	}
+	if err := tx.InsertAudit(ctx, asked...); err != nil {
+		return err
+	}
+	// So that the same check is not found due again while it runs; its end
+	// plans the next one.
+	if err := tx.SetNextChecks(ctx, later); err != nil {
+		return err
+	}
+	return tx.Touch(ctx, append(ids, touched...))
 }
 
 // drop cancels unfinished attempts of domains.

@@ -113,7 +113,10 @@ type App struct {
 	signing  signing
 	blobs    keptBlobs
 	runs     runs
-	due      chan struct{} // the sweep is asked for
+	due      chan struct{} // keepHouse is asked for
+	pulls    chan struct{} // pullAll is asked for
+	pulling  sync.Mutex
+	places   chan struct{} // an element for each scheduled check that runs
 
 	draining   chan struct{}
 	drainOnce  sync.Once
@@ -179,7 +182,7 @@ func newApp(cfg Config, t timing) (*App, error) {
 	if cfg.NodeName == "" {
 		cfg.NodeName, _ = os.Hostname() // only for show
 	}
-	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, timing: t, draining: make(chan struct{}), due: make(chan struct{}, 1),
+	a := &App{cfg: cfg, store: cfg.Store, log: cfg.Log, timing: t, draining: make(chan struct{}), due: make(chan struct{}, 1), pulls: make(chan struct{}, 1), places: make(chan struct{}, cfg.Slots),
 		tend: make(chan struct{}, 1), clock: newClockGuard()}
 	a.newNode()
 	a.beat = a.beatOnce
@@ -200,7 +203,7 @@ func newApp(cfg Config, t timing) (*App, error) {
 	}
 	var err error
 	a.jobs, err = jobs.New(jobs.Config{
-		Store: cfg.Store, Node: a.nodeID(), Workers: workers, Run: a.runJob, Sweep: a.sweep, SweepEvery: t.sweep, Log: cfg.Log,
+		Store: cfg.Store, Node: a.nodeID(), Workers: workers, Run: a.runJob, Sweep: a.keepHouse, SweepEvery: t.sweep, Log: cfg.Log,
 	})
 	return a, err
 }

@@ -110,7 +110,7 @@ func (a *App) sweeper(ctx context.Context) {
 			return
 		case <-a.due:
 		}
-		if err := a.sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := a.keepHouse(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("looking for due checks failed", "err", err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 func TestDueChecksDoNotWaitForAllLooks(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		a := make1(t, s, new(placed).config(), quick)
+		a.started.Store(true)
 		who := actor(t, s, "alpha")
 		d := create(t, a, who, "example.com")
 		err := s.InTx(t.Context(), func(tx *store.Tx) error {

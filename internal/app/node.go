@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/internal/store"
 )
 
@@ -45,6 +44,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(func() { a.watch(loops) })
 	a.loops.Go(func() { a.reap(loops) })
 	a.loops.Go(func() { a.sweeper(loops) })
+	a.loops.Go(func() { a.puller(loops) })
 	a.loops.Go(func() { a.guard(loops) })
 	return nil
 }
@@ -275,8 +275,9 @@ func (a *App) tidy(ctx context.Context, now time.Time) error {
 // eventsKept is how long events can be read (ux section 5.11).
 const eventsKept = 30 * 24 * time.Hour
 
-// sweep starts the scheduled checks that are due.
-func (a *App) sweep(ctx context.Context) error {
+// keepHouse does what one process does for all, now and then or when it is asked
+// for.
+func (a *App) keepHouse(ctx context.Context) error {
 	if a.clock.doubtful() {
 		return nil // the heart has said so
 	}
@@ -291,43 +292,8 @@ func (a *App) sweep(ctx context.Context) error {
 	if err := a.planFar(ctx); err != nil {
 		return err
 	}
-	var (
-		from  = time.Now()
-		total int
-		lag   time.Duration
-	)
-	defer func() { a.cfg.Observer.Swept(total, time.Since(from), lag) }()
-	for ctx.Err() == nil {
-		due, err := a.store.DueDomains(ctx, a.now(), 500)
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		lag = max(lag, a.now().Sub(due[0].At))
-		moved := 0
-		for batch := range slices.Chunk(due, maxBatch) {
-			starts := make([]*start, len(batch))
-			for i, d := range batch {
-				starts[i] = newStart(d.AccountID, d.ID, "", zonehold.TriggerSchedule)
-			}
-			if err := a.commitStarts(ctx, starts); err != nil {
-				return err
-			}
-			for _, s := range starts {
-				switch {
-				case s.err == nil:
-					total++
-					moved++
-				case errors.Is(s.err, errPutOff):
-					moved++
-				}
-			}
-		}
-		if moved == 0 {
-			// All have a check under way, whose end plans the next one.
-			return nil
-		}
-	}
-	return ctx.Err()
+	a.pullSoon()
+	return nil
 }
 
 // planFar plans anew what is planned for later than any plan reaches: it was

@@ -220,12 +220,15 @@ func (a *App) take(ctx context.Context, attemptID string) error {
 		a.runs.release(attemptID)
 		return err
 	}
-	a.run(c.attempt, domains[c.attempt.DomainID])
+	a.run(c.attempt, domains[c.attempt.DomainID], nil)
 	return nil
 }
 
+// oldTokens are those of several domains, by id; nil: not read yet.
+type oldTokens map[string][]store.OldToken
+
 // run checks a claimed, registered attempt and writes its result.
-func (a *App) run(at *store.Attempt, d *store.Domain) {
+func (a *App) run(at *store.Attempt, d *store.Domain, old oldTokens) {
 	defer a.runs.release(at.ID)
 	defer func() { // the reaper gives the attempt back, and maxRuns ends it
 		if r := recover(); r != nil {
@@ -241,7 +244,7 @@ func (a *App) run(at *store.Attempt, d *store.Domain) {
 			a.log.Error("a check was started too often without an end", "attempt", at.ID, "runs", at.Run)
 			f.take(faultReport(at, d.Hostname, "the check was begun several times and never came to an end"), nil)
 		} else {
-			report, secrets, err := a.check(ctx, at, d)
+			report, secrets, err := a.check(ctx, at, d, old)
 			if err != nil && a.runs.cause(at.ID) == nil {
 				a.giveBack(at) // it runs again when the database is back
 				return
@@ -262,14 +265,18 @@ func (a *App) run(at *store.Attempt, d *store.Domain) {
 
 // check runs the method. What goes wrong on our side becomes a verdict that
 // changes nothing, except that an error says that the database is away.
-func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (diagnose.Report, []string, error) {
-	standing, err := a.standing(ctx, d)
-	if err != nil {
-		a.log.Error("what is known of an account cannot be read", "attempt", at.ID, "err", err)
-		return faultReport(at, d.Hostname, "our database did not answer"), nil, away(err)
-	}
-	if !d.FrozenAt.IsZero() {
-		standing = nil // only new tokens count
+func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain, old oldTokens) (diagnose.Report, []string, error) {
+	var (
+		standing *verify.Standing
+		err      error
+	)
+	// What an account has matters to no method that looks for something placed,
+	// and of a frozen domain only new tokens count.
+	if !isPlaced(at.Requested) && d.FrozenAt.IsZero() {
+		if standing, err = a.standing(ctx, d); err != nil {
+			a.log.Error("what is known of an account cannot be read", "attempt", at.ID, "err", err)
+			return faultReport(at, d.Hostname, "our database did not answer"), nil, away(err)
+		}
 	}
 	claim := claimOf(d, standing)
 	claim.VerifiedBefore = verifiedBefore(d, at.Requested)
@@ -277,12 +284,13 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain) (di
 	if claim.Siblings, err = a.siblings(ctx, d); err != nil {
 		a.log.Error("other names of an account cannot be read", "attempt", at.ID, "err", err) // they only help to explain
 	}
-	old, err := a.store.OldTokens(ctx, d.AccountID, d.Hostname, d.Tokens)
-	if err != nil {
-		a.log.Error("old tokens cannot be read", "attempt", at.ID, "err", err)
-		return faultReport(at, d.Hostname, "our database did not answer"), nil, away(err)
+	if old == nil {
+		if old, err = a.store.OldTokens(ctx, d); err != nil {
+			a.log.Error("old tokens cannot be read", "attempt", at.ID, "err", err)
+			return faultReport(at, d.Hostname, "our database did not answer"), nil, away(err)
+		}
 	}
-	for _, t := range old {
+	for _, t := range old[d.ID] {
 		claim.Old = append(claim.Old, verify.OldToken(t))
 	}
 	if claim.BasicUser = d.BasicUser; claim.BasicUser != "" {
@@ -449,4 +457,9 @@ func (a *App) requeue(ctx context.Context, refs []store.Ref) error {
 		}
 		return tx.SetJobs(ctx, ids, numbers)
 	})
+}
+
+// isPlaced reports whether a method looks for something that was placed.
+func isPlaced(m zonehold.Method) bool {
+	return slices.ContainsFunc(verify.Placed(), func(p verify.Method) bool { return p.Name() == m })
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -50,30 +51,39 @@ func (tx *Tx) ReplaceClaimTokens(ctx context.Context, d *Domain, at time.Time) e
 	return tx.insertClaimTokens(ctx, d, at)
 }
 
-// OldTokens lists retired tokens of the account for a name, newest first, at
-// most 50, without the values that are live again in now.
-func (s *Store) OldTokens(ctx context.Context, accountID string, name zonehold.Hostname, now zonehold.Tokens) ([]OldToken, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT value, max(retired_at) FROM claim_tokens
-		WHERE account_id = $1 AND hostname = $2 AND retired_at > 0
-		GROUP BY value ORDER BY max(retired_at) DESC, value LIMIT 50`, accountID, string(name))
-	found, err := collect(rows, err, func(row scanner) (t OldToken, err error) {
+// OldTokens lists, by domain id, retired tokens of the domain's account for its
+// name, newest first, at most 50, without the values that are live again.
+func (s *Store) OldTokens(ctx context.Context, domains ...*Domain) (map[string][]OldToken, error) {
+	rows := make([][]any, len(domains))
+	live := make(map[string][]string, len(domains))
+	for i, d := range domains {
+		rows[i] = []any{d.ID, d.AccountID, string(d.Hostname)}
+		live[d.ID] = d.Tokens.Values()
+	}
+	type old struct {
+		domainID string
+		OldToken
+	}
+	find := bulk{types: "ttt", text: `WITH v (v_id, v_account, v_name) AS ({rows})
+		SELECT v_id, value, retired FROM (
+			SELECT v_id, value, max(retired_at) AS retired,
+				row_number() OVER (PARTITION BY v_id ORDER BY max(retired_at) DESC, value) AS place
+			FROM v JOIN claim_tokens ON account_id = v_account AND hostname = v_name
+			WHERE retired_at > 0 GROUP BY v_id, value) AS newest
+		WHERE place <= 60 ORDER BY v_id, place`}
+	found, err := queryBulk(ctx, s, s.r, find, rows, func(row scanner) (o old, err error) {
 		var retired int64
-		err = row.Scan(&t.Value, &retired)
-		t.RetiredAt = fromMicros(retired)
-		return t, err
+		err = row.Scan(&o.domainID, &o.Value, &retired)
+		o.RetiredAt = fromMicros(retired)
+		return o, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading old tokens: %w", err)
 	}
-	live := now.Values()
-	out := found[:0]
-	for _, t := range found {
-		again := false
-		for _, v := range live {
-			again = again || v == t.Value
-		}
-		if !again {
-			out = append(out, t)
+	out := map[string][]OldToken{}
+	for _, o := range found {
+		if len(out[o.domainID]) < 50 && !slices.Contains(live[o.domainID], o.Value) {
+			out[o.domainID] = append(out[o.domainID], o.OldToken)
 		}
 	}
 	return out, nil

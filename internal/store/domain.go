@@ -307,19 +307,27 @@ type Due struct {
 	At            time.Time
 }
 
-// DueDomains lists live domains whose next check is due, most overdue first.
-func (s *Store) DueDomains(ctx context.Context, now time.Time, limit int) ([]Due, error) {
-	return s.planned(ctx, "next_check_at > 0 AND next_check_at <= $1 ORDER BY next_check_at", now, limit)
+// TakeDue finds live domains whose next check is due and that have none under
+// way, most overdue first, and locks them. Those that another transaction has
+// are left out, so that several processes share the work.
+func (tx *Tx) TakeDue(ctx context.Context, now time.Time, limit int) ([]Due, error) {
+	lock := tx.s.forUpdate
+	if lock != "" {
+		lock += " SKIP LOCKED"
+	}
+	return planned(ctx, tx.q, `next_check_at > 0 AND next_check_at <= $1
+		AND NOT EXISTS (SELECT 1 FROM attempts WHERE domain_id = domains.id AND state IN ('queued', 'running'))
+		ORDER BY next_check_at LIMIT $2`+lock, now, limit)
 }
 
 // FarDomains lists live domains whose next check is planned for later than at,
 // the latest first.
 func (s *Store) FarDomains(ctx context.Context, at time.Time, limit int) ([]Due, error) {
-	return s.planned(ctx, "next_check_at > 0 AND next_check_at > $1 ORDER BY next_check_at DESC", at, limit)
+	return planned(ctx, s.r, "next_check_at > 0 AND next_check_at > $1 ORDER BY next_check_at DESC LIMIT $2", at, limit)
 }
 
-func (s *Store) planned(ctx context.Context, where string, at time.Time, limit int) ([]Due, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT id, account_id, next_check_at FROM domains WHERE deleted_at = 0 AND "+where+" LIMIT $2",
+func planned(ctx context.Context, q conn, where string, at time.Time, limit int) ([]Due, error) {
+	rows, err := q.QueryContext(ctx, "SELECT id, account_id, next_check_at FROM domains WHERE deleted_at = 0 AND "+where,
 		micros(at), limit)
 	out, err := collect(rows, err, func(row scanner) (d Due, err error) {
 		var next int64

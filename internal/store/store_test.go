@@ -227,7 +227,10 @@ func TestClaimTokens(t *testing.T) {
 		if other(b.ID, d.Tokens.TXT) {
 			t.Error("a retired token counts as live")
 		}
-		old, err := s.OldTokens(ctx, a.ID, "example.com", zonehold.Tokens{TXT: d.Tokens.Meta})
+		again := *d
+		again.Tokens = zonehold.Tokens{TXT: d.Tokens.Meta}
+		all, err := s.OldTokens(ctx, &again)
+		old := all[d.ID]
 		if err != nil || len(old) != 3 || !old[0].RetiredAt.Equal(now.UTC().Truncate(time.Microsecond)) {
 			t.Errorf("OldTokens = %v, %v", old, err)
 		}
