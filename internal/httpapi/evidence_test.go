@@ -158,3 +158,14 @@ func TestEvidenceFlow(t *testing.T) {
 		}
 	})
 }
+
+// evidenceCases are part of TestWire.
+var evidenceCases = []wireCase{
+	{"evidence_of_domain", "GET /v1/domains/example.com/evidence?limit=2", "", []string{read}, nil},
+	{"evidence_of_domain_bad_limit", "GET /v1/domains/example.com/evidence?limit=101", "", []string{read}, nil},
+	{"evidence_chain", "GET /v1/evidence/chain?after=17", "", []string{read}, nil},
+	{"domain_token", "POST /v1/domains/example.com/token", `{"audience":"shop.example","ttl_seconds":300}`, []string{read}, nil},
+	{"domain_token_too_long", "POST /v1/domains/example.com/token", `{"ttl_seconds":3601}`, []string{read}, nil},
+	{"jwks", "GET /v1/jwks", "", nil, nil},
+	{"jwks_well_known", "GET /.well-known/jwks.json", "", nil, nil},
+}

@@ -278,7 +278,7 @@ var wireCases = append([]wireCase{
 		b.svc.domain = func(string) (*app.Domain, error) { panic("s3cret") }
 	}},
 	{"bad_key", "POST /v1/domains", `{"hostname":"example.com"}`, []string{write, `Idempotency-Key: "abc`}, nil},
-}, slices.Concat(grantCases, claimCases, breakerCases, perspectiveCases)...)
+}, slices.Concat(grantCases, claimCases, breakerCases, perspectiveCases, evidenceCases)...)
 
 type wireCase struct {
 	name    string
@@ -459,7 +459,7 @@ func TestOpenAPI(t *testing.T) {
 			if !seen[op.OperationID] && op.OperationID != "list-problems" {
 				t.Errorf("%s %s has no case in this test", method, path)
 			}
-			if (len(op.Security) == 0) != strings.HasPrefix(path, "/v1/problems") {
+			if (len(op.Security) == 0) != (strings.HasPrefix(path, "/v1/problems") || strings.Contains(path, "jwks")) {
 				t.Errorf("%s %s: security %v", method, path, op.Security)
 			}
 		}
