@@ -98,8 +98,8 @@ type DomainQuery struct {
 	Sort    string // "hostname" (default), "-created_at", "created_at", "state_since", "-state_since"
 	Limit   int    // 1..500; 0: 50; -1: all (dialects without pages)
 	Cursor  string
-	// Bare: without Challenges, Running, Turn and DNSHost, for long lists that
-	// show none of them.
+	// Bare: without Challenges, Running, Turn, DNSHost and Recheck, for long
+	// lists that show none of them.
 	Bare bool
 }
 

@@ -179,7 +179,7 @@ func TestLapseNeedsLooksInARow(t *testing.T) {
 			{0, inconclusive, plan, risk}, {0, inconclusive, plan, risk}, {0, inconclusive, plan, risk}, {0, inconclusive, plan, risk}, {0, absent, plan, lapsed}}},
 		"nobody can hurry it by asking": {time.Hour, []look{{0, absent, plan, risk}, {30 * time.Hour, absent, asked, risk}, {time.Second, absent, asked, risk},
 			{time.Second, absent, asked, risk}, {time.Second, absent, asked, risk}, {0, absent, plan, risk}, {0, absent, plan, lapsed}}},
-		"no grace": {-1, []look{{0, absent, plan, risk}, {time.Second, absent, asked, risk}, {0, absent, plan, lapsed}}},
+		"no grace":             {-1, []look{{0, absent, plan, risk}, {time.Second, absent, asked, risk}, {0, absent, plan, lapsed}}},
 		"no grace, and a slip": {-1, []look{{0, absent, plan, risk}, {0, verified, plan, ok}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -331,4 +331,26 @@ func TestLadder(t *testing.T) {
 			t.Errorf("%s: %d events, want %d", tc.code, len(got), tc.want)
 		}
 	}
+}
+
+// graceOver ends the time of grace of a domain at risk that many looks have
+// missed, and has it looked at.
+func graceOver(t testing.TB, a *App, id string) {
+	t.Helper()
+	if err := a.store.InTx(t.Context(), func(tx *store.Tx) error {
+		locked, err := tx.LockDomains(t.Context(), []string{id})
+		if err != nil {
+			return err
+		}
+		d := locked[id]
+		if d.State != zonehold.StateAtRisk {
+			t.Fatalf("not at risk: %+v", d.Domain)
+		}
+		now := a.now()
+		d.GraceEndsAt, d.Misses, d.LookedAt, d.NextCheckAt = now.Add(-time.Second), missesToLapse, now.Add(-time.Second), now.Add(-time.Second)
+		return tx.UpdateDomain(t.Context(), d)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	a.sweepSoon()
 }

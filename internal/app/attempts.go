@@ -264,7 +264,7 @@ func (a *App) startsIn(ctx context.Context, tx *store.Tx, starts []*start) error
 			}
 			s.plan()
 			if at.Retry {
-				wait, err := budget.takeRetry(ctx, at)
+				wait, err := budget.takeRetry(ctx, at, d.Tries)
 				if err != nil {
 					return err
 				}
@@ -427,7 +427,7 @@ func (b *budgets) begin() {
 // takeRetry counts a retry, for which half of the target's budget is there:
 // what people ask for has the rest to itself. wait is how long to put it off;
 // 0: it may begin.
-func (b *budgets) takeRetry(ctx context.Context, at *store.Attempt) (wait time.Duration, err error) {
+func (b *budgets) takeRetry(ctx context.Context, at *store.Attempt, tries int) (wait time.Duration, err error) {
 	b.begin()
 	limit := b.app.cfg.TargetChecksPerHour
 	if limit < 0 {
@@ -445,6 +445,8 @@ func (b *budgets) takeRetry(ctx context.Context, at *store.Attempt) (wait time.D
 			return 0, nil
 		}
 	}
-	// Spread, as all that wait for the place would come back at once.
-	return max(oldest.Add(time.Hour).Sub(b.now), time.Minute) + time.Duration(rand.Int64N(int64(30*time.Minute))), nil
+	// Spread, as all that wait for the place would come back at once; those that
+	// were tried least come first.
+	spread := 10 * time.Minute * time.Duration(1+min(tries, 8))
+	return max(oldest.Add(time.Hour).Sub(b.now), time.Minute) + time.Duration(rand.Int64N(int64(spread))), nil
 }

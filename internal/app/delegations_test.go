@@ -235,7 +235,6 @@ func TestProofsFallTogether(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, s *store.Store) {
 				p := new(placed)
 				cfg := p.config()
-				cfg.RecheckGrace = time.Second
 				cfg.Kit = &verify.Kit{ParentCoversAny: true}
 				a := start1(t, s, cfg, quick)
 				who, beta, gamma := actor(t, s, "alpha"), actor(t, s, "beta"), actor(t, s, "gamma")
@@ -266,6 +265,7 @@ func TestProofsFallTogether(t *testing.T) {
 					if d := get(t, a, beta, ofTop.ID); d.State != zonehold.StateVerified {
 						t.Errorf("while at risk: %s", d.State)
 					}
+					graceOver(t, a, top.ID)
 					untilState(t, a, who, top.ID, zonehold.StateLapsed)
 				}
 				for who, d := range map[*zonehold.Actor]*Domain{&who: child, &beta: ofTop, &gamma: ofChild} {

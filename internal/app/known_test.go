@@ -149,11 +149,14 @@ func lapsedBy(t testing.TB, a *App, who zonehold.Actor, id string) (source, code
 		for _, e := range events {
 			after = e.ID
 			if e.Type == zonehold.EventDomainLapsed && e.DomainID == id {
-				var data struct{ Source, Problem string }
+				var data struct {
+					Source  string
+					Problem struct{ Code string }
+				}
 				if err := json.Unmarshal(e.Data, &data); err != nil {
 					t.Fatal(err)
 				}
-				source, code = data.Source, data.Problem
+				source, code = data.Source, data.Problem.Code
 			}
 		}
 	}
@@ -394,7 +397,8 @@ func TestOwnProofEndsTheDependence(t *testing.T) {
 	})
 }
 
-// A parent that is proved anew by what reaches less far takes its cover away.
+// The file of a parent that was proved by its record takes its cover away only
+// when the record has gone.
 func TestNarrowerProofUncovers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		p := new(placed)
@@ -407,7 +411,18 @@ func TestNarrowerProofUncovers(t *testing.T) {
 		}
 		p.put(zonehold.MethodFile, "example.com")
 		wait(t, a, who, begin(t, a, who, parent.ID, zonehold.MethodFile).ID)
+		if d := get(t, a, who, parent.ID); d.Method != zonehold.MethodDNSTXT || len(d.Spares) != 1 {
+			t.Fatalf("beside the record: %+v", d.Domain)
+		}
+		if child = settled(t, a, who, child.ID); child.State != zonehold.StateVerified {
+			t.Fatalf("uncovered by a file beside the record: %+v", child.Domain)
+		}
+		p.remove(zonehold.MethodDNSTXT, "example.com")
+		wait(t, a, who, begin(t, a, who, parent.ID, zonehold.MethodDNSTXT).ID)
 		child = untilState(t, a, who, child.ID, zonehold.StateLapsed)
+		if d := get(t, a, who, parent.ID); d.State != zonehold.StateVerified || d.Method != zonehold.MethodFile || d.Covers != zonehold.CoversHost {
+			t.Errorf("without the record: %+v", d.Domain)
+		}
 		if source, _ := lapsedBy(t, a, who, child.ID); source != parent.ID {
 			t.Errorf("lapsed by %q", source)
 		}

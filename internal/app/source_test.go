@@ -77,7 +77,18 @@ func TestSourceGoesDuringTheCheck(t *testing.T) {
 		"parent proved by less": {"a.example.com", func(t *testing.T, a *App, p *placed, who, _ zonehold.Actor) func() {
 			top := proven(t, a, p, who, "example.com", zonehold.MethodDNSTXT)
 			p.put(zonehold.MethodFile, "example.com")
-			return func() { wait(t, a, who, begin(t, a, who, top.ID, zonehold.MethodFile).ID) }
+			wait(t, a, who, begin(t, a, who, top.ID, zonehold.MethodFile).ID)
+			return func() {
+				p.remove(zonehold.MethodDNSTXT, "example.com")
+				wait(t, a, who, begin(t, a, who, top.ID, zonehold.MethodDNSTXT).ID)
+				for range 600 {
+					if get(t, a, who, top.ID).Method == zonehold.MethodFile {
+						return
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+				t.Error("the file does not lead")
+			}
 		}},
 		"delegation revoked": {"example.com", func(t *testing.T, a *App, p *placed, _, other zonehold.Actor) func() {
 			proven(t, a, p, other, "example.com", zonehold.MethodDNSTXT)
