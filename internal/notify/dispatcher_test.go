@@ -331,7 +331,9 @@ func TestKilledBetweenSendingAndWriting(t *testing.T) {
 			t.Fatal(err)
 		}
 		event := st.happen(1, `{}`)[0]
-		<-m.sent // killed now: its result comes when another one has the delivery
+		<-m.sent
+		first.stop() // killed now: its result comes when another one has the delivery
+		first.loops.Wait()
 		st.dispatch()
 		d := st.tried(hook.ID, 1)
 		all := r.all()
