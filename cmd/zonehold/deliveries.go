@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"net/http"
+	"net/netip"
 	"slices"
 
 	"github.com/zonehold/zonehold/internal/config"
@@ -14,19 +14,27 @@ import (
 
 // hooks are how webhooks leave.
 type hooks struct {
-	http    *http.Client
+	http    notify.Doer
 	targets notify.Targets
 }
 
-// newHooks reaches what the dialer may reach, and what webhook_allow opens.
+// newHooks reaches what the dialer may reach, and what webhook_allow opens. From
+// a fake internet, programs on this very machine are reached as well.
 func newHooks(cfg *config.Config, w ways) hooks {
-	dialer := *w.dialer
-	dialer.Guard = probe.NewGuard(probe.GuardConfig{Allow: slices.Concat(cfg.EgressAllow, cfg.WebhookAllow), Deny: cfg.EgressDeny})
+	dialer, open := *w.dialer, cfg.WebhookAllow
+	if route := dialer.Route; route != nil {
+		open = append(slices.Clone(open), netip.MustParsePrefix("127.0.0.0/8"))
+		dialer.Route = func(addr netip.AddrPort) (netip.AddrPort, bool) {
+			if addr.Addr().IsLoopback() {
+				return addr, true
+			}
+			return route(addr)
+		}
+	}
+	dialer.Guard = probe.NewGuard(probe.GuardConfig{Allow: slices.Concat(cfg.EgressAllow, open), Deny: cfg.EgressDeny})
 	return hooks{
-		http: web.NewAPIClient(web.APIConfig{
-			Dialer: &dialer, Resolver: w.web.Resolver, Roots: w.roots, Open: cfg.WebhookAllow, UserAgent: "Zonehold-Webhooks/1.0",
-		}),
-		targets: notify.Targets{Check: dialer.Guard.Check, Open: cfg.WebhookAllow},
+		http:    web.NewAPIClient(web.APIConfig{Dialer: &dialer, Resolver: w.web.Resolver, Roots: w.roots, Open: open}),
+		targets: notify.Targets{Check: dialer.Guard.Check, Open: open},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -448,5 +447,5 @@ func (b *budgets) takeRetry(ctx context.Context, at *store.Attempt, tries int) (
 	// Spread, as all that wait for the place would come back at once; those that
 	// were tried least come first.
 	spread := 10 * time.Minute * time.Duration(1+min(tries, 8))
-	return max(oldest.Add(time.Hour).Sub(b.now), time.Minute) + time.Duration(rand.Int64N(int64(spread))), nil
+	return max(oldest.Add(time.Hour).Sub(b.now), time.Minute) + within(spread), nil
 }

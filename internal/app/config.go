@@ -232,6 +232,9 @@ func jitter(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d))
 }
 
+// within is a time from nothing to d, by chance.
+func within(d time.Duration) time.Duration { return time.Duration(rand.Int64N(int64(d) + 1)) }
+
 type nobody struct{}
 
 func (nobody) AttemptStarted(time.Duration)                  {}

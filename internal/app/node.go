@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -308,7 +307,7 @@ func (a *App) planFar(ctx context.Context) error {
 		}
 		at := make(map[string]time.Time, len(far))
 		for _, d := range far {
-			at[d.ID] = now.Add(time.Duration(rand.Int64N(int64(a.cfg.RecheckInterval) + 1)))
+			at[d.ID] = now.Add(within(a.cfg.RecheckInterval))
 		}
 		if err := a.store.InTx(ctx, func(tx *store.Tx) error {
 			ids := slices.Sorted(maps.Keys(at))
