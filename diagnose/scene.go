@@ -353,7 +353,11 @@ func (s *scene) text(f verify.Finding) problem.Problem {
 		delete(facts, problem.FactPath) // there is no file to put there
 	}
 	p := problem.New(f.Code, facts)
-	if plain, ok := webPlain[s.method]; ok {
+	plain, ok := webPlain[s.method]
+	if !ok && f.Code == "proof_removed" && s.dnsMethod() {
+		plain, ok = "dns_record_missing", true // the very record, and how to ask for it
+	}
+	if ok {
 		// Some texts are written for records or files; a tag is looked for
 		// elsewhere.
 		own := problem.New(plain, facts)
@@ -364,7 +368,17 @@ func (s *scene) text(f verify.Finding) problem.Problem {
 			p.LookedFor = own.LookedFor
 		}
 	}
+	if plain, ok := dnsPlain[s.method]; ok && f.Code == "proof_removed" {
+		own := problem.New(plain, facts)
+		p.LookedFor, p.SeeItYourself = own.LookedFor, own.SeeItYourself
+	}
 	return p
+}
+
+// dnsPlain is the plain miss of the methods that read a record.
+var dnsPlain = map[zonehold.Method]problem.Code{
+	zonehold.MethodDNSTXT:   "dns_record_missing",
+	zonehold.MethodDNSCNAME: "cname_missing",
 }
 
 // shared are codes that DNS and web methods have in common.

@@ -12,7 +12,8 @@ var accounts = []Entry{
 		LookedFor:         "The proof at {name} (as before)",
 		Found:             "It is not there any more. It was last seen on {old_date} (then it was right).",
 		Fixes: []string{
-			"Put it back before {until} and nothing is lost: {expected}",
+			"Put it back at {name}, exactly as it was: {expected}",
+			"In a panel that adds the domain by itself, enter the name as {relative_name}",
 		},
 		Otherwise:     "Put the record, file or tag back as the challenge shows it, and keep it there.",
 		SeeItYourself: showDomain,
