@@ -169,6 +169,15 @@ func (d *Dispatcher) fanner(ctx context.Context) {
 	}
 }
 
+// stepLimit is the time of one transaction.
+const stepLimit = 10 * time.Second
+
+// whole is the context of one transaction, which is short and ends whole: the
+// end of ctx does not cut it off.
+func whole(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), stepLimit)
+}
+
 // fanOut empties the outbox.
 func (d *Dispatcher) fanOut(ctx context.Context) (made bool, err error) {
 	for after := ""; ctx.Err() == nil; {
@@ -179,7 +188,10 @@ func (d *Dispatcher) fanOut(ctx context.Context) (made bool, err error) {
 		for _, id := range accounts {
 			for more := true; more && ctx.Err() == nil; {
 				var n int
-				if n, more, err = d.cfg.Store.FanOut(ctx, id, d.now()); err != nil {
+				step, cancel := whole(ctx)
+				n, more, err = d.cfg.Store.FanOut(step, id, d.now())
+				cancel()
+				if err != nil {
 					return made, err
 				}
 				if n > 0 {
@@ -211,7 +223,9 @@ func (d *Dispatcher) keeper(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-back.C:
-			n, err := d.cfg.Store.TakeBack(ctx, false)
+			step, cancel := whole(ctx)
+			n, err := d.cfg.Store.TakeBack(step, false)
+			cancel()
 			trouble.note(ctx, err)
 			if n > 0 {
 				d.cfg.Log.Warn("deliveries of a dead process are sent again", "deliveries", n)
@@ -235,13 +249,17 @@ func (d *Dispatcher) keeper(ctx context.Context) {
 
 // tidy forgets old deliveries, once an hour over all processes.
 func (d *Dispatcher) tidy(ctx context.Context) error {
-	mine, err := d.cfg.Store.TakeChore(ctx, "deliveries", d.now(), time.Hour)
+	step, cancel := whole(ctx)
+	defer cancel()
+	mine, err := d.cfg.Store.TakeChore(step, "deliveries", d.now(), time.Hour)
 	if err != nil || !mine {
 		return err
 	}
 	const batch = 1000
 	for ctx.Err() == nil {
-		n, err := d.cfg.Store.PruneDeliveries(ctx, d.now().Add(-deliveriesKept), batch)
+		step, cancel := whole(ctx)
+		n, err := d.cfg.Store.PruneDeliveries(step, d.now().Add(-deliveriesKept), batch)
+		cancel()
 		if err != nil || n < batch {
 			return err
 		}

@@ -60,9 +60,6 @@ func (s *sender) run(ctx context.Context) {
 	}
 }
 
-// claimLimit is the time of one look for what is due.
-const claimLimit = 10 * time.Second
-
 // round claims from one outlet to the next, until all were looked at or no
 // slot is free. It returns where the next round begins.
 func (s *sender) round(ctx context.Context, after string) (string, error) {
@@ -72,9 +69,9 @@ func (s *sender) round(ctx context.Context, after string) (string, error) {
 		if q.Slots == 0 {
 			return after, nil
 		}
-		// Without the end of ctx: what is claimed has to be known here.
-		claim, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimLimit)
-		claims, last, err := s.d.cfg.Store.Claim(claim, q)
+		// What is claimed has to be known here, also at the end.
+		step, cancel := whole(ctx)
+		claims, last, err := s.d.cfg.Store.Claim(step, q)
 		cancel()
 		if err != nil {
 			return after, err
