@@ -242,7 +242,8 @@ func (d *Dispatcher) keeper(ctx context.Context) {
 				}
 			}
 		case <-tidy.C:
-			trouble.note(ctx, d.tidy(ctx))
+			_, err := d.cfg.Store.EndLeft(ctx, d.now())
+			trouble.note(ctx, errors.Join(err, d.tidy(ctx)))
 		}
 	}
 }

@@ -150,7 +150,11 @@ func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last 
 			open := o.Enabled && (micros(o.PauseUntil) <= now || micros(o.PauseUntil) > far)
 			n := min(per-sending, slots)
 			if q.PerAccount > 0 {
-				n = min(n, q.PerAccount-q.Busy[o.AccountID]-mine[o.AccountID])
+				room := q.PerAccount - q.Busy[o.AccountID] - mine[o.AccountID]
+				if room <= 0 {
+					continue // not even a test: it may keep a slot as long as any other
+				}
+				n = min(n, room)
 			}
 			if !open || n <= 0 {
 				n, open = 1, false // what is tried once does not wait
@@ -495,8 +499,24 @@ func (s *Store) Backlog(ctx context.Context, kind string) (b Backlog, err error)
 	return b, doing("counting deliveries", err)
 }
 
-// PruneDeliveries forgets up to limit deliveries that ended before a time, and
-// what has waited since before stale: its events are kept no more.
+// EndLeft cancels what waits for outlets that are disabled: it was being sent
+// when that was done, and nobody would ever send it. It says how many there
+// were.
+func (s *Store) EndLeft(ctx context.Context, now time.Time) (int, error) {
+	var n int64
+	err := s.InTx(ctx, func(tx *Tx) error {
+		res, err := tx.q.ExecContext(ctx, `UPDATE deliveries SET state = 'canceled', ended_at = $1, due_at = 0
+			WHERE state = 'waiting' AND (once = 0 OR due_at > 0) AND outlet_id IN (SELECT id FROM outlets WHERE enabled = 0)`, micros(now))
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return int(n), doing("ending deliveries", err)
+}
+
+// PruneDeliveries forgets up to limit deliveries that ended before a time.
 func (s *Store) PruneDeliveries(ctx context.Context, ended time.Time, limit int) (int, error) {
 	var n int64
 	err := s.InTx(ctx, func(tx *Tx) error {
