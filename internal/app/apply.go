@@ -195,8 +195,9 @@ func (a *App) leadMissed(d *store.Domain, f *finish, missing bool, t *tale, now 
 	}
 	a.countMiss(d, f, last, now)
 	switch {
-	case d.State == zonehold.StateVerified && stands(d.Spares):
-		// Another one is to take its place, as soon as it is seen.
+	case d.State == zonehold.StateVerified && stands(d.Spares) && (f.recheck == zonehold.RecheckOnce || now.Sub(d.MissingSince) < max(a.cfg.RecheckGrace, recheckSoon)):
+		// Another one is to take its place, as soon as it is seen. What is gone
+		// does not wait longer than a time of grace for one that cannot be asked.
 		if again {
 			a.planAgain(d, now)
 			return

@@ -18,6 +18,9 @@ const (
 	// contestAgain is how long an account that has lost a contest cannot open
 	// another one about the same name, so that nobody is worn out by notices.
 	contestAgain = 7 * 24 * time.Hour
+	// contestRest is the same after one that it has withdrawn, or that was
+	// dropped as its own proof was gone.
+	contestRest = 24 * time.Hour
 	// contestFresh is how long it counts that the holder's proof was found gone.
 	contestFresh = 15 * time.Minute
 	// contestLimit is after how long a contest is dropped in which nothing could

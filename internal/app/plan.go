@@ -55,9 +55,19 @@ func (a *App) needed() int {
 }
 
 // planRegular plans the next look at a proved domain whose proof stands. Each
-// of its proofs is looked at once in an interval.
+// of its proofs is looked at once in an interval: that another one was seen, as
+// somebody asked for it, puts none off.
 func (a *App) planRegular(d *store.Domain, now time.Time) {
 	d.NextCheckAt = now.Add(jitter(a.cfg.RecheckInterval / time.Duration(1+len(d.Spares))))
+	longest := d.LookedAt
+	for _, s := range d.Spares {
+		if s.LookedAt.Before(longest) {
+			longest = s.LookedAt
+		}
+	}
+	if !longest.IsZero() {
+		d.NextCheckAt = earlier(d.NextCheckAt, longest.Add(a.cfg.RecheckInterval/10*11))
+	}
 }
 
 // planRisk plans the next look at a domain at risk. What is planned already

@@ -230,13 +230,18 @@ func (a *App) refuse(ctx context.Context, tx *store.Tx, r *rivals, c *store.Cont
 	case !contestable(e.Method):
 		facts[problem.FactDetail] = "A proof for which nothing is placed begins no contest. Prove the domain by DNS TXT, for example."
 	default:
-		lost, err := tx.LostContest(ctx, d.Hostname, d.AccountID)
+		lost, withdrawn, err := tx.EndedContests(ctx, d.Hostname, d.AccountID)
 		if err != nil {
 			return err
 		}
 		if again := lost.Add(contestAgain); !lost.IsZero() && now.Before(again) {
 			facts[problem.FactUntil] = moment(again)
 			facts[problem.FactDetail] = fmt.Sprintf("This account has lost a contest about it on %s, as the other account has shown that it controls the name. Another one can begin when that is a week ago.", moment(lost))
+			break
+		}
+		if again := withdrawn.Add(contestRest); !withdrawn.IsZero() && now.Before(again) {
+			facts[problem.FactUntil] = moment(again)
+			facts[problem.FactDetail] = fmt.Sprintf("A contest of this account about it ended without a decision on %s. Another one can begin a day after that.", moment(withdrawn))
 			break
 		}
 		c = &store.Contest{
@@ -302,13 +307,16 @@ func (a *App) after(r *rivals, held map[string]*store.Domain, before, d *store.D
 		}
 		if conclusive && change == zonehold.ChangeMissing {
 			r.end(c, store.ContestDropped, now)
-		} else if e.Outcome == zonehold.OutcomeInconclusive {
+		} else { // also where it was refused: it is not asked every minute
 			r.extend(c, now)
 		}
 	case d.AccountID == c.ChallengerAccount || !holds(before):
 	case e.Outcome == zonehold.OutcomeVerified:
 		r.end(c, store.ContestLost, now)
 	case conclusive && change == zonehold.ChangeMissing && asked && (d.Method == before.Method || !d.State.Verified()), !d.State.Verified():
+		if d.State == zonehold.StateVerified && stands(d.Spares) {
+			return // another proof is to take its place
+		}
 		// All of them have to be gone, where there are several.
 		for _, h := range r.holders[d.Hostname] {
 			if o := held[h.ID]; h.ID != d.ID && h.AccountID != c.ChallengerAccount && holds(o) && o.State != zonehold.StateAtRisk {

@@ -133,13 +133,14 @@ func (tx *Tx) UpdateContest(ctx context.Context, c *Contest) error {
 	return doing("storing a contest", err)
 }
 
-// LostContest tells when the account last lost a contest about the name; zero:
-// never.
-func (tx *Tx) LostContest(ctx context.Context, name zonehold.Hostname, accountID string) (time.Time, error) {
-	var at int64
-	err := tx.q.QueryRowContext(ctx, `SELECT COALESCE(max(settled_at), 0) FROM contests
-		WHERE hostname = $1 AND challenger_account = $2 AND state = 'lost'`, string(name), accountID).Scan(&at)
-	return fromMicros(at), doing("reading lost contests", err)
+// EndedContests tells when the account last lost a contest about the name, and
+// when one last ended as its own side of it was gone; zero: never.
+func (tx *Tx) EndedContests(ctx context.Context, name zonehold.Hostname, accountID string) (lost, given time.Time, err error) {
+	var lostAt, givenAt int64
+	err = tx.q.QueryRowContext(ctx, `SELECT COALESCE(max(CASE WHEN state = 'lost' THEN settled_at END), 0),
+		COALESCE(max(CASE WHEN state IN ('withdrawn', 'dropped') THEN settled_at END), 0)
+		FROM contests WHERE hostname = $1 AND challenger_account = $2`, string(name), accountID).Scan(&lostAt, &givenAt)
+	return fromMicros(lostAt), fromMicros(givenAt), doing("reading lost contests", err)
 }
 
 // ContestsToSettle lists open contests whose wait is over or one side of which
