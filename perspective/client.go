@@ -53,6 +53,8 @@ type Result struct {
 	Detail                string  // about that, for people; clean
 	AskedAt               time.Time
 	Took                  time.Duration
+
+	hurried bool // it had too little time for a time-out to be its own fault
 }
 
 // client asks one perspective.
@@ -61,6 +63,7 @@ type client struct {
 	base   string
 	http   *http.Client
 	slots  chan struct{}
+	ample  time.Duration
 }
 
 // askings is how many checks one perspective is asked for at a time.
@@ -68,6 +71,11 @@ const askings = 32
 
 // connectTimeout bounds a connect, with its look-up.
 const connectTimeout = 5 * time.Second
+
+// ample is the time within which any perspective that is well answers. Who
+// runs the name servers of a domain can use up nearly all the time that a check
+// has; what is left then says nothing about perspectives.
+const ample = 10 * time.Second
 
 func newClient(r Remote) (*client, error) {
 	if !ValidName(r.Name) {
@@ -86,7 +94,7 @@ func newClient(r Remote) (*client, error) {
 	configured := probe.NewConfigured(endpoint)
 	configured.Timeout = connectTimeout
 	return &client{
-		remote: r, base: u, slots: make(chan struct{}, askings),
+		remote: r, base: u, slots: make(chan struct{}, askings), ample: ample,
 		http: &http.Client{
 			Transport: &http.Transport{
 				Proxy: nil, DialContext: configured.DialContext, TLSClientConfig: r.TLS.Clone(), ForceAttemptHTTP2: true,
@@ -135,7 +143,8 @@ func (c *client) ask(ctx context.Context, q Request, ch zonehold.Challenge) (r R
 	}
 	q.Nonce = newNonce()
 	// The answer needs its way back, too.
-	q.TimeMS = max((time.Until(deadline) * 9 / 10).Milliseconds(), 1)
+	left := time.Until(deadline)
+	q.TimeMS, r.hurried = max((left*9/10).Milliseconds(), 1), left < c.ample
 	body, err := json.Marshal(q)
 	if err != nil {
 		return r.fault(FaultMalformed, err.Error())

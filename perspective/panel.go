@@ -117,6 +117,9 @@ func (p *Panel) Ask(ctx context.Context, q Request, ch zonehold.Challenge) []Res
 			if errors.Is(ctx.Err(), context.Canceled) && out[i].Fault != "" {
 				return // it was we who gave up
 			}
+			if out[i].Fault == FaultTimeout && out[i].hurried {
+				return
+			}
 			p.note(m, out[i].Fault, out[i].Detail, out[i].Took, softwareOf(out[i].Answer))
 		})
 	}
