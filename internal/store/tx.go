@@ -101,7 +101,11 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Tx) error) error {
 	defer func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 		defer cancel()
-		_ = pg.Rollback(end) // no effect after Commit
+		// A canceled statement has its connection closed beside us; nothing is
+		// left to roll back then.
+		if !raw.IsClosed() {
+			_ = pg.Rollback(end) // no effect after Commit
+		}
 	}()
 	tx := &Tx{q: c, s: s, pg: pg}
 	if err := fn(tx); err != nil {
