@@ -83,11 +83,17 @@ func (s *Server) Start() {
 }
 
 // Stop ends every connection and the server, in good order.
-func (s *Server) Stop() {
+func (s *Server) Stop() { s.end(syscall.SIGINT) } // PostgreSQL's fast shutdown
+
+// Crash ends the server at once, as a failure of the machine does: the next
+// start recovers from its log.
+func (s *Server) Crash() { s.end(syscall.SIGQUIT) } // its immediate shutdown
+
+func (s *Server) end(how syscall.Signal) {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGINT) // PostgreSQL's fast shutdown
+	_ = s.cmd.Process.Signal(how)
 	_ = s.cmd.Wait()
 	s.cmd = nil
 }
