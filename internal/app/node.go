@@ -45,6 +45,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(func() { a.sweeper(loops) })
 	a.loops.Go(func() { a.puller(loops) })
 	a.loops.Go(func() { a.guard(loops) })
+	a.sweepSoon() // one that does not live long takes its part, too
 	return nil
 }
 
