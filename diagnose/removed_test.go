@@ -46,7 +46,7 @@ func TestRemovedProofSaysWhatToPutBack(t *testing.T) {
 			if !strings.HasPrefix(p.SeeItYourself, command) || p.LookedFor == "" {
 				t.Errorf("looked for %q, see it by %q", p.LookedFor, p.SeeItYourself)
 			}
-			if ch.Record != nil && (!strings.Contains(p.LookedFor, where) || !strings.Contains(p.LookedFor, what) || !strings.Contains(fixes, ch.Record.RelativeName)) {
+			if ch.Record != nil && (!strings.Contains(p.LookedFor, where) || !strings.Contains(p.LookedFor, what) || !strings.Contains(fixes, ch.Record.RelativeName) || !strings.Contains(p.SeeItYourself, " "+ch.Record.Type+" ")) {
 				t.Errorf("looked for %q, fixes %q", p.LookedFor, fixes)
 			}
 		})

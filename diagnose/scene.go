@@ -355,7 +355,7 @@ func (s *scene) text(f verify.Finding) problem.Problem {
 	p := problem.New(f.Code, facts)
 	plain, ok := webPlain[s.method]
 	if !ok && f.Code == "proof_removed" && s.dnsMethod() {
-		plain, ok = "dns_record_missing", true // the very record, and how to ask for it
+		plain, ok = dnsPlain[s.method] // the very record, and how to ask for it
 	}
 	if ok {
 		// Some texts are written for records or files; a tag is looked for
@@ -367,10 +367,6 @@ func (s *scene) text(f verify.Finding) problem.Problem {
 		if s.method == zonehold.MethodMetaTag && p.LookedFor == problem.New("file_wrong_content", facts).LookedFor {
 			p.LookedFor = own.LookedFor
 		}
-	}
-	if plain, ok := dnsPlain[s.method]; ok && f.Code == "proof_removed" {
-		own := problem.New(plain, facts)
-		p.LookedFor, p.SeeItYourself = own.LookedFor, own.SeeItYourself
 	}
 	return p
 }

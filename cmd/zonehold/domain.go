@@ -231,6 +231,9 @@ func (c *cli) showDomain(d *api.Domain) error {
 	if d.TriesEndAt != nil {
 		fmt.Fprintf(c.stdout, "  checked by itself until %s\n", d.TriesEndAt.Local().Format(time.DateTime))
 	}
+	if d.Verified && !d.ScansAllowed && d.ScansReason != nil {
+		fmt.Fprintf(c.stdout, "  no scans: %s\n", clean(*d.ScansReason))
+	}
 	if d.Problem != nil {
 		fmt.Fprintf(c.stdout, "\n%s  %s\n", c.paint(bold, d.Problem.Title), c.paint(dim, d.Problem.Code))
 		c.printProblem(c.stdout, wireProblem(d.Problem))
@@ -240,6 +243,15 @@ func (c *cli) showDomain(d *api.Domain) error {
 		c.printWireChallenges(d)
 	}
 	return nil
+}
+
+// showStanding says that a failed check took nothing away yet.
+func (c *cli) showStanding(d *api.Domain) {
+	until := "; zonehold domain show says what comes next"
+	if d.GraceEndsAt != nil {
+		until = " until " + d.GraceEndsAt.Local().Format(time.DateTime)
+	}
+	fmt.Fprintf(c.stdout, "  %s %s: it counts as verified%s\n", c.paint(dim, fmt.Sprintf("%-15s", "State")), d.State, until)
 }
 
 // showProofs says which proofs are in place, where that is not what the line
@@ -308,11 +320,14 @@ func (c *cli) checkDomain(ctx context.Context, cl *client.Client, ref, method st
 	if c.json || c.jsonl {
 		err = c.printJSON(a)
 	} else {
-		name := ref
-		if d, derr := cl.Domain(ctx, ref); derr == nil {
-			name = bothForms(d)
+		d, derr := cl.Domain(ctx, ref)
+		if derr != nil {
+			d = &api.Domain{Hostname: ref, HostnameUnicode: ref}
 		}
-		err = c.printAttempt(c.stdout, name, a)
+		err = c.printAttempt(c.stdout, bothForms(d), a)
+		if deref(a.Outcome) != "verified" && d.Verified {
+			c.showStanding(d)
+		}
 	}
 	if err != nil {
 		return err

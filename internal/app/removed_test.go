@@ -1,42 +1,35 @@
 package app
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/zonehold/zonehold"
-	"github.com/zonehold/zonehold/diagnose"
 	"github.com/zonehold/zonehold/internal/store"
-	"github.com/zonehold/zonehold/internal/store/storetest"
-	"github.com/zonehold/zonehold/verify"
 )
 
-// A check of the method that proved the domain is told of it, so that
-// diagnosis can say "removed" instead of "missing"; no other check is.
-func TestChecksKnowTheEarlierProof(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		told := make(chan time.Time, 1)
-		check := func(_ context.Context, _ *verify.Kit, m zonehold.Method, c verify.Claim) diagnose.Report {
-			told <- c.VerifiedBefore
-			return report(m, zonehold.OutcomeVerified)
+// Who hears that a proof is gone reads when it was seen last, not when it was
+// made.
+func TestVerifiedBeforeIsWhenItWasSeenLast(t *testing.T) {
+	made := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	seen, frozen := made.AddDate(0, 6, 0), made.AddDate(0, 7, 0)
+	d := store.Domain{Domain: zonehold.Domain{State: zonehold.StateVerified, Method: zonehold.MethodDNSTXT, VerifiedAt: made, SeenAt: seen}}
+	old, other := d, d
+	old.SeenAt = time.Time{}
+	other.FrozenAt = frozen
+	for _, tc := range []struct {
+		name string
+		d    store.Domain
+		m    zonehold.Method
+		want time.Time
+	}{
+		{"seen since", d, zonehold.MethodDNSTXT, seen},
+		{"from before that was written down", old, zonehold.MethodDNSTXT, made},
+		{"another method", d, zonehold.MethodFile, time.Time{}},
+		{"new values", other, zonehold.MethodDNSTXT, time.Time{}},
+	} {
+		if got := verifiedBefore(&tc.d, tc.m); !got.Equal(tc.want) {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
 		}
-		a := start1(t, s, Config{Check: check}, quick)
-		who := actor(t, s, "alpha")
-		d := create(t, a, who, "example.com")
-		for i, tt := range []struct {
-			method zonehold.Method
-			want   bool
-		}{
-			{zonehold.MethodDNSTXT, false}, // never proved before
-			{zonehold.MethodDNSTXT, true},
-			{zonehold.MethodFile, false}, // another method's proof
-		} {
-			at := begin(t, a, who, d.ID, tt.method)
-			if got := <-told; got.IsZero() == tt.want {
-				t.Errorf("check %d by %s: earlier proof at %v", i+1, tt.method, got)
-			}
-			wait(t, a, who, at.ID)
-		}
-	})
+	}
 }

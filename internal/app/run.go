@@ -350,8 +350,8 @@ func away(err error) error {
 	return err
 }
 
-// verifiedBefore is when a method proved the domain last, so that a proof that
-// was removed is called one.
+// verifiedBefore is when a proof by a method was seen last, so that one that was
+// removed is called so.
 func verifiedBefore(d *store.Domain, m zonehold.Method) time.Time {
 	if i := spareOf(d, m); i >= 0 {
 		return d.Spares[i].SeenAt
@@ -359,7 +359,10 @@ func verifiedBefore(d *store.Domain, m zonehold.Method) time.Time {
 	if d.Method == "" || m != d.Method || !d.FrozenAt.IsZero() {
 		return time.Time{}
 	}
-	return d.VerifiedAt
+	if d.SeenAt.IsZero() { // proved before that was written down
+		return d.VerifiedAt
+	}
+	return d.SeenAt
 }
 
 // maxSiblings bounds the other names in which a record may have landed.
