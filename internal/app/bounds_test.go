@@ -7,6 +7,7 @@ import (
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/internal/store/storetest"
+	"github.com/zonehold/zonehold/testnet"
 )
 
 // Who asks again and again for a check of another method does not put off the
@@ -143,4 +144,119 @@ func change(t testing.TB, s *store.Store, id string, fn func(d *store.Domain)) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// No breaker keeps a proof alive that was missing for a day before it opened.
+func TestBreakerHoldsNoOldLoss(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c, l := newDriven(), &land{}
+		who := actor(t, s, "alpha")
+		all := names("here", 40)
+		settle(t, s, who, c.now(), all...)
+		a := stillApp(t, s, c, l.check, Config{RecheckGrace: 30 * time.Hour, RecheckInterval: 400 * time.Hour})
+		l.set(zonehold.OutcomeAbsent, all[0])
+		sweepAll(t, a)
+		for range 26 {
+			c.pass(time.Hour)
+			sweepAll(t, a)
+		}
+		if d := get(t, a, who, string(all[0])); d.State != zonehold.StateAtRisk {
+			t.Fatal(d.State)
+		}
+		l.set(zonehold.OutcomeAbsent, all[1:21]...)
+		for _, n := range all[1:] {
+			plan(t, s, get(t, a, who, string(n)).ID, c.now())
+		}
+		sweepAll(t, a)
+		tended(t, a)
+		for range 6 {
+			c.pass(time.Hour)
+			sweepAll(t, a)
+		}
+		if open := breakersOf(t, a, false); len(open) == 0 {
+			t.Fatal("no breaker is open")
+		}
+		if d := get(t, a, who, string(all[0])); d.State != zonehold.StateLapsed {
+			t.Errorf("%s, missing since %s", d.State, c.now().Sub(d.MissingSince))
+		}
+	})
+}
+
+// A value that was taken from a claim does not come back with a new claim on
+// the name, also where an account has one value for all (threats T43, T45).
+func TestSharedValueDoesNotComeBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newContenders(t, s, Config{})
+		anna := actor(t, s, "anna")
+		claim := func(scheme string) *Domain {
+			t.Helper()
+			d, _, err := c.CreateDomain(t.Context(), anna, CreateDomain{Hostname: "example.com", Scheme: scheme, Profile: zonehold.ProfileProbely})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		one := claim("")
+		c.set(one, true)
+		if at := c.check(anna, one.ID); at.Outcome != zonehold.OutcomeVerified {
+			t.Fatalf("%+v", at.Problem)
+		}
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error {
+			held, err := tx.LockDomains(t.Context(), []string{one.ID})
+			if err != nil {
+				return err
+			}
+			if _, err := c.freeze(t.Context(), tx, held[one.ID], zonehold.FreezeRegistered, c.now()); err != nil {
+				return err
+			}
+			return tx.UpdateDomain(t.Context(), held[one.ID])
+		}); err != nil {
+			t.Fatal(err)
+		}
+		beside := claim("https")
+		if err := c.DeleteDomain(t.Context(), anna, one.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []*Domain{beside, claim("")} {
+			if at := c.check(anna, d.ID); at.Outcome == zonehold.OutcomeVerified || d.Tokens.TXT == one.Tokens.TXT {
+				t.Errorf("%q proved by the old record: %s", d.Scheme, at.Outcome)
+			}
+		}
+		// Other names have the value of the account, as ever.
+		d, _, err := c.CreateDomain(t.Context(), anna, CreateDomain{Hostname: "other.example", Profile: zonehold.ProfileProbely})
+		if err != nil || d.Tokens != one.Tokens {
+			t.Errorf("another name: %+v, %v", d, err)
+		}
+	})
+}
+
+// A freeze that breaks off, as the process dies, is due again at once.
+func TestFreezeIsDueUntilDone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		w.net.Zone("shop.example")
+		w.register(func(*testnet.Registration) {})
+		anna := actor(t, s, "anna")
+		one := w.proved(anna, "shop.example")
+		w.look(0)
+		w.register(func(r *testnet.Registration) { r.Created = w.now().AddDate(0, 0, 5) })
+		w.pass(7 * 24 * time.Hour)
+		r, err := s.Registration(t.Context(), "shop.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, failed := w.sight(t.Context(), r.Name)
+		if v, err := w.noteSight(t.Context(), r, seen, failed); err != nil || v.freeze == "" {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		w.frozen(anna, one.ID, "") // and here it dies
+		w.pass(6 * time.Minute)
+		if err := w.watchOwners(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.frozen(anna, one.ID, zonehold.FreezeRegistered)
+		if r, err = s.Registration(t.Context(), "shop.example"); err != nil || r.DueAt.Sub(w.now()) < 12*time.Hour {
+			t.Errorf("after it: due in %s, %v", r.DueAt.Sub(w.now()), err)
+		}
+	})
 }

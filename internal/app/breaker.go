@@ -143,6 +143,10 @@ func (a *App) judgeDoubts(ctx context.Context, tx *store.Tx, doubts []*doubt, lo
 		if known && had.Generation == d.Generation && !d.SeenAt.After(had.At) {
 			dt.flip.FirstAt = had.FirstAt
 		}
+		if d.State == zonehold.StateAtRisk && !d.MissingSince.IsZero() {
+			// Also of what went missing long before any breaker.
+			dt.flip.FirstAt = earlier(d.MissingSince, dt.flip.FirstAt)
+		}
 		holder, believed := a.holder(live, dt, had.BreakerID, now)
 		switch {
 		case holder != nil:

@@ -52,6 +52,10 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 	if err != nil {
 		return nil, false, fmt.Errorf("making tokens: %w", err)
 	}
+	ownTokens, err := zonehold.NewTokens(profile, "")
+	if err != nil {
+		return nil, false, fmt.Errorf("making tokens: %w", err)
+	}
 	now := a.now()
 	d := &store.Domain{Domain: zonehold.Domain{
 		ID: zonehold.NewID(zonehold.PrefixDomain), AccountID: actor.Account.ID, Hostname: name, Scheme: in.Scheme, Port: port,
@@ -84,6 +88,16 @@ func (a *App) CreateDomain(ctx context.Context, actor zonehold.Actor, in CreateD
 		case n >= a.cfg.DomainLimit:
 			return &Error{Kind: KindLimit, Limit: a.cfg.DomainLimit,
 				Message: fmt.Sprintf("The account has %d domains, which is the limit. Delete one first.", n)}
+		}
+		if accountToken != "" {
+			// What was taken from a claim on the name proves no other one on it.
+			was, err := tx.HadToken(ctx, actor.Account.ID, name, accountToken)
+			if err != nil {
+				return err
+			}
+			if was {
+				d.Tokens = ownTokens
+			}
 		}
 		if err := tx.InsertDomain(ctx, d); err != nil {
 			return err

@@ -20,10 +20,13 @@ import (
 
 const (
 	// ownersBatch bounds the registrations that one run of the chore looks at,
-	// ownersPerTLD those of one registry, and ownersTime how long it may take.
+	// ownersPerTLD those of one registry, ownersTime how long it begins looks,
+	// and ownerTime each of them: one that is slow has failed, and does not come
+	// first again.
 	ownersBatch  = 200
 	ownersPerTLD = 150
 	ownersTime   = 20 * time.Second
+	ownerTime    = 15 * time.Second
 	ownersAtOnce = 8
 	// ownersClaims bounds the claims that one transaction changes.
 	ownersClaims = 200
@@ -72,7 +75,7 @@ func (a *App) watchOwners(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ownersTime)
+	begin, cancel := context.WithTimeout(ctx, ownersTime)
 	defer cancel()
 	var (
 		wg    sync.WaitGroup
@@ -88,9 +91,9 @@ func (a *App) watchOwners(ctx context.Context) error {
 		}
 		select {
 		case slots <- struct{}{}:
-		case <-ctx.Done():
+		case <-begin.Done():
 		}
-		if ctx.Err() != nil {
+		if begin.Err() != nil {
 			break
 		}
 		wg.Go(func() {
@@ -111,24 +114,65 @@ func (a *App) watchOwner(ctx context.Context, r *store.Registration) error {
 	if r.FreezeReason != "" { // one that did not come to its end
 		return a.freezeUnder(ctx, r.Name)
 	}
-	if some, err := a.store.ProvedUnder(ctx, r.Name, "", 1); err != nil {
+	if gone, err := a.unwatch(ctx, r.Name); err != nil || gone {
 		return err
-	} else if len(some) == 0 {
-		return a.store.InTx(ctx, func(tx *store.Tx) error { return tx.ForgetRegistration(ctx, r.Name) })
 	}
-	s, failed := a.sight(ctx, r.Name)
+	look, cancel := context.WithTimeout(ctx, ownerTime)
+	defer cancel()
+	s, failed := a.sight(look, r.Name)
 	if ctx.Err() != nil {
-		return ctx.Err() // cut off by our own time
+		return ctx.Err() // this process stops
 	}
-	var v ownerVerdict
-	err := a.store.InTx(ctx, func(tx *store.Tx) error {
+	if failed == nil && look.Err() != nil {
+		failed = look.Err()
+	}
+	v, err := a.noteSight(ctx, r, s, failed)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case v.freeze != "":
+		return a.freezeUnder(ctx, r.Name)
+	case len(v.fresh) > 0:
+		return a.tellSigns(ctx, r.Name, v.fresh)
+	}
+	return nil
+}
+
+// unwatch ends the watch of a name under which nothing is proved.
+func (a *App) unwatch(ctx context.Context, name zonehold.Hostname) (gone bool, err error) {
+	some, err := a.store.ProvedUnder(ctx, name, "", 1)
+	if err != nil || len(some) > 0 {
+		return false, err
+	}
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		// Who proves a name waits for this row, and then finds it gone.
+		if _, err := tx.LockRegistration(ctx, name); err != nil {
+			return err
+		}
+		some, err := tx.ProvedUnder(ctx, name, "", 1)
+		if gone = len(some) == 0; err != nil || !gone {
+			return err
+		}
+		return tx.ForgetRegistration(ctx, name)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return true, nil
+	}
+	return gone, err
+}
+
+// noteSight keeps what was seen, and says what follows.
+func (a *App) noteSight(ctx context.Context, r *store.Registration, s sighting, failed error) (v ownerVerdict, err error) {
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		v = ownerVerdict{}
 		got, err := tx.LockRegistration(ctx, r.Name)
 		if err != nil {
 			return err
 		}
 		now := a.now()
 		if !got.AskedAt.Equal(r.AskedAt) { // another process has looked
-			v = ownerVerdict{}
 			return nil
 		}
 		var seen seenOwner
@@ -144,27 +188,18 @@ func (a *App) watchOwner(ctx context.Context, r *store.Registration) error {
 		if v.freeze != "" || len(v.fresh) > 0 {
 			got.ChangedAt = now
 		}
-		if v.freeze != "" {
-			got.FreezeReason, got.FreezeAt, got.FreezeAfter = v.freeze, v.before, ""
-		}
 		got.Seen, err = json.Marshal(seen)
 		if err != nil {
 			return err
 		}
 		got.DueAt = nextLook(seen, got.Fails, now)
+		if v.freeze != "" {
+			// Due until that is done, whatever becomes of this process.
+			got.FreezeReason, got.FreezeAt, got.FreezeAfter, got.DueAt = v.freeze, v.before, "", now
+		}
 		return tx.UpdateRegistration(ctx, got)
 	})
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	case v.freeze != "":
-		return a.freezeUnder(ctx, r.Name)
-	case len(v.fresh) > 0:
-		return a.tellSigns(ctx, r.Name, v.fresh)
-	}
-	return nil
+	return v, err
 }
 
 func readSeen(stored json.RawMessage) (s seenOwner) {
@@ -318,6 +353,7 @@ func (a *App) freezeUnder(ctx context.Context, name zonehold.Hostname) error {
 			got.FreezeAfter = last
 			if !more {
 				got.FreezeReason, got.FreezeAt, got.FreezeAfter = "", time.Time{}, ""
+				got.DueAt = nextLook(readSeen(got.Seen), got.Fails, a.now())
 			}
 			return tx.UpdateRegistration(ctx, got)
 		})

@@ -51,6 +51,16 @@ func (tx *Tx) ReplaceClaimTokens(ctx context.Context, d *Domain, at time.Time) e
 	return tx.insertClaimTokens(ctx, d, at)
 }
 
+// HadToken reports whether a value was taken from a claim of the account on the
+// name.
+func (tx *Tx) HadToken(ctx context.Context, accountID string, name zonehold.Hostname, value string) (bool, error) {
+	var had int64
+	err := tx.q.QueryRowContext(ctx, `SELECT CASE WHEN EXISTS (SELECT 1 FROM claim_tokens
+		WHERE account_id = $1 AND hostname = $2 AND value = $3 AND retired_at > 0) THEN 1 ELSE 0 END`,
+		accountID, string(name), value).Scan(&had)
+	return had != 0, doing("looking for a token", err)
+}
+
 // OldTokens lists, by domain id, retired tokens of the domain's account for its
 // name, newest first, at most 50, without the values that are live again.
 func (s *Store) OldTokens(ctx context.Context, domains ...*Domain) (map[string][]OldToken, error) {
