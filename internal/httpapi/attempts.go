@@ -179,9 +179,5 @@ func (s *server) getEvidence(ctx context.Context, in *AttemptRef) (reply, error)
 	if err := in.check(); err != nil {
 		return reply{}, err
 	}
-	doc, err := s.Service.Evidence(ctx, actorOf(ctx), in.ID)
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{raw: doc, tagged: true}, nil
+	return s.bundle(ctx, true, func() ([]byte, error) { return s.Service.Evidence(ctx, actorOf(ctx), in.ID) })
 }

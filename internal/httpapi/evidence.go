@@ -55,8 +55,9 @@ func (s *server) domainEvidence(ctx context.Context, in *domainEvidenceInput) (r
 	if err := (Pages{Cursor: in.Cursor}).check(); err != nil {
 		return reply{}, err
 	}
-	file, err := s.Bundles.DomainEvidence(ctx, actorOf(ctx), in.Ref, app.EvidenceQuery{From: in.From.UTC(), To: in.To.UTC(), Limit: in.Limit, Cursor: in.Cursor})
-	return reply{raw: file}, err
+	return s.bundle(ctx, false, func() ([]byte, error) {
+		return s.Bundles.DomainEvidence(ctx, actorOf(ctx), in.Ref, app.EvidenceQuery{From: in.From.UTC(), To: in.To.UTC(), Limit: in.Limit, Cursor: in.Cursor})
+	})
 }
 
 type evidenceChainInput struct {
@@ -65,8 +66,7 @@ type evidenceChainInput struct {
 }
 
 func (s *server) evidenceChain(ctx context.Context, in *evidenceChainInput) (reply, error) {
-	file, err := s.Bundles.EvidenceChain(ctx, actorOf(ctx), in.After, in.Limit)
-	return reply{raw: file}, err
+	return s.bundle(ctx, false, func() ([]byte, error) { return s.Bundles.EvidenceChain(ctx, actorOf(ctx), in.After, in.Limit) })
 }
 
 type createDomainTokenInput struct {

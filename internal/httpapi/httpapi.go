@@ -65,6 +65,7 @@ type server struct {
 	Config
 	limiter  *limiter
 	streams  streams
+	bundles  bundleSlots
 	reads    shared
 	pages    pages
 	doc      *huma.OpenAPI
