@@ -1,6 +1,7 @@
 package app
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ import (
 func TestThousandDomainsLive(t *testing.T) {
 	n := 1000
 	if raced() {
+		if !strings.Contains(flag.Lookup("test.run").Value.String(), "Thousand") {
+			t.Skip("takes minutes under the race detector; ask for it: -race -timeout 30m -run Thousand")
+		}
 		n = 300
 		t.Logf("%d domains instead of 1000: the race detector is on", n)
 	}
@@ -47,6 +51,7 @@ func TestThousandDomainsLive(t *testing.T) {
 				return
 			}
 		}
+		w.told()
 		w.note("steps of the clock", w.steps)
 		w.note("webhooks: requests / events", fmt.Sprintf("%d / %d", w.hooks.bodies, len(w.hooks.got)))
 		w.note("mails: alpha / operator", fmt.Sprintf("%d / %d", len(w.mail.MailsTo(w.address(w.who))), len(w.mail.MailsTo(w.address(w.ops)))))
@@ -224,7 +229,14 @@ func lostRecords(w *world) {
 	events := w.events(w.who, &mark)
 	got, ops := tallied(events), tallied(w.events(w.ops, &opsMark))
 	waveRisk, waveBack, singles := 0, 0, []zonehold.EventType{}
+	var letters strings.Builder
+	for _, m := range w.mail.MailsTo(w.address(w.who))[mails:] {
+		letters.WriteString(m.Text())
+	}
 	for _, e := range events {
+		if name := string(w.stored(w.byID[e.DomainID]).Hostname); !strings.Contains(letters.String(), name) {
+			t.Errorf("%s of %s is in no mail", e.Type, name)
+		}
 		switch {
 		case e.DomainID == single.id && e.Type != zonehold.EventAttemptCompleted:
 			singles = append(singles, e.Type)
@@ -257,9 +269,7 @@ func lostRecords(w *world) {
 	if last := w.mailed(w.ops, pages+2); !strings.Contains(last.Header("Subject"), "Checks go on") {
 		t.Errorf("the last page: %s", last.Header("Subject"))
 	}
-	if n := len(w.mail.MailsTo(w.address(w.who))) - mails; n > 1+2*waveRisk+2 {
-		t.Errorf("%d mails to the account", n)
-	}
+	w.note("  events told / mails to the account", fmt.Sprintf("%d / %d", stateEvents(got), len(w.mail.MailsTo(w.address(w.who)))-mails))
 }
 
 // soonest is the domain at a host whose next look is the nearest, but not
@@ -334,14 +344,14 @@ func removedForGood(w *world) {
 			t.Errorf("at risk, the next look is in %s", wait)
 		}
 		w.run(d.NextCheckAt, 30*time.Minute, nil)
-		misses = w.stored(p).Misses
+		misses = max(misses, w.stored(p).Misses)
 		if d = w.get(p); d.LookedAt.After(last) {
 			looks, last = looks+1, d.LookedAt
 		}
 	}
-	w.note("  looks within the grace, and the last one", looks)
+	w.note("  looks within the grace and at its end; misses in a row", fmt.Sprintf("%d; %d", looks, misses+1))
 	w.note("  then, after", fmt.Sprintf("%s, %s", d.State, d.StateSince.Sub(risk)))
-	if over := d.StateSince.Sub(risk); d.State != zonehold.StateLapsed || over < worldGrace || over > worldGrace+time.Minute || looks < 3 {
+	if over := d.StateSince.Sub(risk); d.State != zonehold.StateLapsed || over < worldGrace || over > worldGrace+time.Minute || looks < missesToLapse || misses+1 < missesToLapse {
 		t.Fatalf("after the grace: %s, %s after it began, %d looks, %d misses at last", d.State, over, looks, misses)
 	}
 	mail = w.mailed(w.who, mails+2)

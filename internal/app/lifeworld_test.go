@@ -54,7 +54,10 @@ type world struct {
 	byID       map[string]*placedDomain
 	began      time.Time
 	table      bytes.Buffer
-	mostAtRisk int // domains at once, after any step
+	mark       string // the last event before there were webhooks
+	opsMark    string
+	mailTimes  []time.Time // when a step first saw each mail to the customer
+	mostAtRisk int         // domains at once, after any step
 	steps      int
 }
 
@@ -234,6 +237,8 @@ func (w *world) settle(n, hosts int) {
 		w.t.FailNow()
 	}
 	// From here on a program hears of everything.
+	w.events(w.who, &w.mark)
+	w.events(w.ops, &w.opsMark)
 	for _, who := range []zonehold.Actor{w.who, w.ops} {
 		_, secret, err := w.CreateWebhook(w.t.Context(), who, NewWebhook{URL: w.hooks.URL + "/" + who.Account.Name})
 		if err != nil {
@@ -259,6 +264,9 @@ func (w *world) step(d time.Duration) []*Domain {
 		all := w.all()
 		if due := slices.ContainsFunc(all, func(d *Domain) bool { return !d.NextCheckAt.IsZero() && !d.NextCheckAt.After(w.now()) }); !due {
 			w.settled()
+			for range len(w.mail.MailsTo(w.address(w.who))) - len(w.mailTimes) {
+				w.mailTimes = append(w.mailTimes, w.now())
+			}
 			risk := 0
 			for _, d := range all {
 				if d.State == zonehold.StateAtRisk {
@@ -388,6 +396,32 @@ func tallied(events []zonehold.Event) map[zonehold.EventType]int {
 		out[e.Type]++
 	}
 	return out
+}
+
+// told reports what was not: every event but attempt.completed has come by
+// webhook under its own id, and the mails keep their distance.
+func (w *world) told() {
+	w.t.Helper()
+	w.settled()
+	for _, of := range []struct {
+		who  zonehold.Actor
+		mark string
+	}{{w.who, w.mark}, {w.ops, w.opsMark}} {
+		for _, e := range w.events(of.who, &of.mark) {
+			w.hooks.mu.Lock()
+			h, ok := w.hooks.got[e.ID]
+			w.hooks.mu.Unlock()
+			if e.Type != zonehold.EventAttemptCompleted && (!ok || h.Type != e.Type || h.account != of.who.Account.Name) {
+				w.t.Errorf("%s %s of %s: webhook %+v", e.ID, e.Type, e.DomainID, h)
+			}
+		}
+	}
+	for i := 1; i < len(w.mailTimes); i++ {
+		// What a step sends may be seen by the next one only.
+		if apart := w.mailTimes[i].Sub(w.mailTimes[i-1]); apart < 10*time.Minute {
+			w.t.Errorf("mails %d and %d are %s apart", i, i+1, apart)
+		}
+	}
 }
 
 // metrics is the text of /metrics.
