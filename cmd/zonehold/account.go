@@ -140,8 +140,9 @@ func (c *cli) tokenCommand() *cobra.Command {
 works in every API: "Authorization: Bearer" in the native one, "OAuth" in the
 Yandex.Webmaster dialect, "JWT" in the Probely one.
 
-The scope operator is for the acts of the command "policy", over all accounts;
-no other scope includes it, and no API gives it out.`,
+The scope admin is for the tokens, settings, webhooks and audit log of the
+account. The scope operator is for acts over all accounts (policy, breaker,
+perspective, audit); no other scope includes it, and no API gives it out.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			parsed, err := auth.ParseScopes(scopes...)

@@ -43,7 +43,7 @@ func (c *cli) api(cmd *cobra.Command, limit time.Duration, fn func(ctx context.C
 	defer cancel()
 	err = fn(ctx, cl)
 	var refused *client.Error
-	if errors.As(err, &refused) && refused.Status == 404 && len(refused.Fixes) == 0 {
+	if errors.As(err, &refused) && strings.HasSuffix(refused.Detail, "no such domain in this account.") && len(refused.Fixes) == 0 {
 		refused.Fixes = []string{"those there are: zonehold domain list"}
 	}
 	if errors.Is(err, context.DeadlineExceeded) && cmd.Context().Err() == nil {

@@ -95,6 +95,15 @@ func TestInspect(t *testing.T) {
 		if has, err := cfg.HasKey(); has || err != nil {
 			t.Errorf("looking made a key: %v, %v", has, err)
 		}
+		// A key that signs is enough to need the secret key.
+		if err := full.InTx(t.Context(), func(tx *store.Tx) error {
+			return tx.AddSigningKey(t.Context(), store.SigningKey{Number: 1, ID: "k", Public: []byte{1}, CreatedAt: time.Now()}, []byte("seed"), false)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if used, err := s.CheckKey(t.Context()); !used || err != nil {
+			t.Errorf("the key of a signing key: %v, %v", used, err)
+		}
 		if err := full.SetBasicPassword(d, "hush"); err != nil {
 			t.Fatal(err)
 		}

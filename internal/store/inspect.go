@@ -108,9 +108,9 @@ func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
 // Key states of CheckKey.
 var (
 	// ErrKeyAbsent says that secrets are stored, and that there is no key.
-	ErrKeyAbsent = errors.New("the secret key is missing, and stored credentials need it")
+	ErrKeyAbsent = errors.New("the secret key is missing, and stored secrets need it")
 	// ErrKeyOther says that secrets are stored under another key.
-	ErrKeyOther = errors.New("stored credentials were sealed with another secret key")
+	ErrKeyOther = errors.New("stored secrets were sealed with another secret key")
 )
 
 // CheckKey looks whether the secret key opens what is stored. It makes no key.
@@ -120,23 +120,28 @@ func (s *Store) CheckKey(ctx context.Context) (used bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var sealed []byte
-	err = missing("looking for a sealed value", s.r.QueryRowContext(ctx, `SELECT sealed FROM (
-			SELECT basic_password AS sealed FROM domains WHERE length(basic_password) > 0 AND deleted_at = 0
-			UNION ALL SELECT credentials AS sealed FROM connections WHERE length(credentials) > 0) AS s LIMIT 1`).Scan(&sealed))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return false, nil
-	case err != nil:
-		return false, err
-	case secret == nil:
+	rows, err := s.r.QueryContext(ctx, sealedSamples)
+	samples, err := collect(rows, err, func(row scanner) (sealed []byte, err error) { return sealed, row.Scan(&sealed) })
+	if err != nil || len(samples) == 0 {
+		return false, doing("looking for sealed values", err)
+	}
+	if secret == nil {
 		return true, ErrKeyAbsent
 	}
-	if id := keyID(secret); len(sealed) < 4 || id != fmt.Sprintf("%x", sealed[:4]) {
-		return true, ErrKeyOther
+	for _, sealed := range samples {
+		if len(sealed) < 4 || keyID(secret) != fmt.Sprintf("%x", sealed[:4]) {
+			return true, ErrKeyOther
+		}
 	}
 	return true, nil
 }
+
+// sealedSamples is one sealed value of each kind. Of the keys that sign, the
+// newest: a process that cannot open one makes its own.
+const sealedSamples = `SELECT sealed FROM (SELECT basic_password AS sealed FROM domains WHERE length(basic_password) > 0 AND deleted_at = 0 LIMIT 1) AS a
+	UNION ALL SELECT sealed FROM (SELECT credentials AS sealed FROM connections WHERE length(credentials) > 0 LIMIT 1) AS b
+	UNION ALL SELECT sealed FROM (SELECT secret AS sealed FROM webhooks WHERE length(secret) > 0 LIMIT 1) AS c
+	UNION ALL SELECT sealed FROM (SELECT private AS sealed FROM signing_keys ORDER BY number DESC LIMIT 1) AS d`
 
 // HasKey reports whether there is a secret key.
 func (c Config) HasKey() (bool, error) {
