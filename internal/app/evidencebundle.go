@@ -39,7 +39,8 @@ type EvidenceQuery struct {
 // adds a third to what is binary.
 const (
 	bundleEntries = 100
-	bundleBytes   = 24 << 20 // of documents; one may go over it
+	bundleBytes   = 8 << 20 // of documents; one may go over it
+	bundleStep    = 16      // documents read at a time
 	chainLinks    = 5000
 )
 
@@ -90,22 +91,31 @@ func (a *App) DomainEvidence(ctx context.Context, actor zonehold.Actor, ref stri
 	if after.Time != 0 {
 		created = time.UnixMicro(after.Time)
 	}
-	kept, err := a.store.EvidenceOfDomain(ctx, d.ID, q.From, q.To, created, after.ID, limit+1)
-	if err != nil {
-		return nil, a.ours(ctx, "domain", err)
-	}
 	b := &evidence.Bundle{Scope: evidence.ScopeDomain, DomainID: d.ID, Hostname: d.Hostname, From: jsonTime(q.From), To: jsonTime(q.To)}
-	fits, size := 0, 0
-	for fits < len(kept) && fits < limit && size < bundleBytes {
-		size += len(kept[fits].Body)
-		fits++
+	// Some at a time: there is no need to hold more than there is room for.
+	var kept []*store.Kept
+	id, size, more := after.ID, 0, true
+	for more && len(kept) < limit && size < bundleBytes {
+		ask := min(bundleStep, limit-len(kept))
+		found, err := a.store.EvidenceOfDomain(ctx, d.ID, q.From, q.To, created, id, ask+1)
+		if err != nil {
+			return nil, a.ours(ctx, "domain", err)
+		}
+		more = len(found) > ask
+		for _, k := range found[:min(len(found), ask)] {
+			if size >= bundleBytes {
+				more = true
+				break
+			}
+			kept, size = append(kept, k), size+len(k.Body)
+			created, id = k.CreatedAt, k.AttemptID
+		}
 	}
-	if fits < len(kept) {
-		last := kept[fits-1]
-		b.Next = place{Order: evidenceOrder, Time: last.CreatedAt.UnixMicro(), ID: last.AttemptID}.cursor()
+	if more {
+		b.Next = place{Order: evidenceOrder, Time: created.UnixMicro(), ID: id}.cursor()
 	}
 	// What is older than chains has no link, and nothing that could be checked.
-	kept = slices.DeleteFunc(kept[:fits], func(k *store.Kept) bool { return k.Link == nil })
+	kept = slices.DeleteFunc(kept, func(k *store.Kept) bool { return k.Link == nil })
 	file, err := a.seal(ctx, actor, b, kept)
 	return file, a.ours(ctx, "domain", err)
 }
