@@ -124,16 +124,16 @@ func (a *App) Audit(ctx context.Context, actor zonehold.Actor, q AuditQuery) (Pa
 	return page, nil
 }
 
-// How many old entries one statement of the chore deletes, and how many the
-// chore does at a time.
+// How many old entries one statement deletes, and how many statements a pass of
+// retention makes at most.
 const (
 	auditBatch = 2000
-	auditRound = 50
+	auditRound = 500
 )
 
 // forgetAudit deletes entries that have been kept for long enough.
-func (a *App) forgetAudit(ctx context.Context) error {
-	before := a.now().Add(-a.cfg.EvidenceKept)
+func (a *App) forgetAudit(ctx context.Context, now time.Time) error {
+	before := now.Add(-a.cfg.EvidenceKept)
 	for range auditRound {
 		if n, err := a.store.ForgetAudit(ctx, before, auditBatch); err != nil || n < auditBatch {
 			return err

@@ -223,7 +223,7 @@ func TestAuditQueries(t *testing.T) {
 
 		// What is older than what evidence is kept for goes.
 		now = now.Add(46*time.Hour + 30*time.Minute)
-		if err := a.forgetAudit(t.Context()); err != nil {
+		if err := a.forgetAudit(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}
 		if got := list(anna, AuditQuery{}); got != "token.create dom_d, domains.other dom_c" {

@@ -22,7 +22,6 @@ func (a *App) chores() []chore {
 		{"contests", time.Minute, a.settleContests},
 		{"owners", 5 * time.Minute, a.watchOwners},
 		{"retention", time.Hour, a.retain},
-		{"audit", time.Hour, a.forgetAudit},
 		{"figures", time.Minute, a.takeFigures},
 	}
 }

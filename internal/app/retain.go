@@ -15,11 +15,12 @@ const (
 	retainBatch = 500             // attempts or links in one transaction
 	retainTurn  = 5 * time.Second // of the machine's clock
 	retainPass  = 24 * time.Hour  // from the begin of one pass to that of the next
-	retention   = "evidence"      // its name in the database
+	retainLeap  = 7 * 24 * time.Hour
+	retention   = "evidence" // its name in the database
 )
 
 // retainPlace is how far a pass has come: over all attempts, then over all
-// chains, then over the blobs.
+// chains, then over the blobs and the audit log.
 type retainPlace struct {
 	Attempt string `json:"attempt,omitempty"` // all up to this one are done
 	Account string `json:"account,omitempty"` // and the chains up to this one's
@@ -33,7 +34,8 @@ type retainPlace struct {
 // A check that changed nothing goes after AttemptsKept, another one after
 // EvidenceKept; the last one of a domain, and those that its proofs rest on,
 // stay as long as the domain does. The chain is cut behind what is older than
-// EvidenceKept.
+// EvidenceKept. Where the last pass began more than retainLeap ago the turn of
+// one pass is left out.
 func (a *App) retain(ctx context.Context) error {
 	now := a.now()
 	p, err := a.store.RetentionProgress(ctx, retention)
@@ -45,7 +47,14 @@ func (a *App) retain(ctx context.Context) error {
 		if since := now.Sub(p.BeganAt); since >= 0 && since < retainPass {
 			return nil
 		}
-		p = store.Progress{BeganAt: now}
+		leap := !p.BeganAt.IsZero() && now.Sub(p.BeganAt) > retainLeap
+		if p = (store.Progress{BeganAt: now}); leap {
+			// The service was off, or its clock is wrong: what is forgotten does not
+			// come back, and by the next pass it is known.
+			a.log.WarnContext(ctx, "nothing is forgotten for a day: the last time was long ago, or the clock is wrong", "chore", retention)
+			p.DoneAt = now
+			return a.store.NoteRetention(ctx, retention, p)
+		}
 		at.Oldest = now.UnixMicro()
 	} else if err := json.Unmarshal([]byte(p.Position), &at); err != nil {
 		return fmt.Errorf("reading how far retention is: %w", err)
@@ -92,7 +101,10 @@ func (a *App) retainStep(ctx context.Context, at *retainPlace, now time.Time) (d
 		return false, nil
 	}
 	// What was used last before the oldest evidence was made is named by none.
-	return true, a.store.ForgetBlobs(ctx, time.UnixMicro(at.Oldest).Add(-2*blobsNoted))
+	if err := a.store.ForgetBlobs(ctx, time.UnixMicro(at.Oldest).Add(-2*blobsNoted)); err != nil {
+		return false, err
+	}
+	return true, a.forgetAudit(ctx, now)
 }
 
 func (a *App) retainAttempts(ctx context.Context, at *retainPlace, now time.Time) error {

@@ -159,7 +159,10 @@ func TestRetention(t *testing.T) {
 
 		r.clock.pass(91 * day)
 		r.tidyUp(t)
-		want("after 91 days", ids, true, false, false, true)
+		want("by the first pass after a leap", ids, true, true, true, true)
+		r.clock.pass(day)
+		r.tidyUp(t)
+		want("after 92 days", ids, true, false, false, true)
 		if c := chainOf(t, r.App, who); len(c.Entries) != 5 || c.Bundle.Checkpoint != nil || !c.Unbroken {
 			t.Errorf("the chain is not whole: %d links", len(c.Entries))
 		}
@@ -173,6 +176,8 @@ func TestRetention(t *testing.T) {
 
 		// Two years: the chain is cut, but for the proof that stands.
 		r.clock.pass(731 * day)
+		r.tidyUp(t)
+		r.clock.pass(day)
 		r.tidyUp(t)
 		want("after two years", ids, true, false, false, false, true)
 		if _, err := r.Attempt(t.Context(), who, deleted[0]); err == nil {
@@ -206,8 +211,10 @@ func TestRetention(t *testing.T) {
 		}
 		r.outcome.Store(zonehold.OutcomeVerified)
 		ids = append(ids, r.record(t, who, d.ID)...)
-		r.clock.pass(25 * time.Hour)
-		r.tidyUp(t)
+		for range 2 { // the first one after a leap of 7½ days
+			r.clock.pass(25 * time.Hour)
+			r.tidyUp(t)
+		}
 		if got := r.has(t, who, ids[0]); got[0] {
 			t.Error("a proof of long ago stays though another one stands")
 		}
@@ -271,6 +278,41 @@ func TestRetentionInManySteps(t *testing.T) {
 		r.record(t, who, d.ID)
 		if c = chainOf(t, r.App, who); len(c.Entries) != 1 {
 			t.Errorf("%d links", len(c.Entries))
+		}
+	})
+}
+
+// A clock that is a year ahead, and is put right within a day, costs nothing.
+func TestRetentionByAWrongClock(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		r := recording(t, s)
+		who := actor(t, s, "alpha")
+		d := create(t, r.App, who, "www.example.com")
+		var ids []string
+		for range 3 {
+			r.clock.pass(time.Hour)
+			ids = append(ids, r.record(t, who, d.ID)...)
+		}
+		r.tidyUp(t)
+		r.clock.pass(1000 * day)
+		r.tidyUp(t)
+		r.clock.pass(23 * time.Hour)
+		r.tidyUp(t)
+		if got := r.has(t, who, ids...); fmt.Sprint(got) != "[true true true]" {
+			t.Errorf("by a wrong clock: %v are there", got)
+		}
+		r.clock.pass(-1000 * day)
+		r.tidyUp(t)
+		if got := r.has(t, who, ids...); fmt.Sprint(got) != "[true true true]" {
+			t.Errorf("when it is right again: %v are there", got)
+		}
+		// One that stays so is right.
+		r.clock.pass(1000 * day)
+		r.tidyUp(t)
+		r.clock.pass(25 * time.Hour)
+		r.tidyUp(t)
+		if got := r.has(t, who, ids...); fmt.Sprint(got) != "[true false true]" {
+			t.Errorf("after 1000 days: %v are there", got)
 		}
 	})
 }
