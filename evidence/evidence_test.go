@@ -322,6 +322,7 @@ func TestToken(t *testing.T) {
 	}{
 		"another key":      {token, "shop", signer(t, 2).Public(), at0},
 		"another audience": {token, "mail", s.Public(), at0},
+		"no audience":      {token, "", s.Public(), at0},
 		"expired":          {token, "shop", s.Public(), at0.Add(10 * time.Minute)},
 		"future":           {token, "shop", s.Public(), at0.Add(-10 * time.Minute)},
 		"alg none":         {strings.Join(none, "."), "shop", s.Public(), at0},

@@ -59,7 +59,8 @@ const maxToken = 16 << 10
 
 // VerifyToken checks a verification token as a third party should: the
 // algorithm, the type, the signature by one of the keys, the time, and that it
-// was made for the audience, where one is given. The error is ErrToken.
+// was made for the audience; "" takes tokens only that are for whoever reads
+// them (RFC 7519 section 4.1.3). The error is ErrToken.
 func VerifyToken(token string, keys []ed25519.PublicKey, audience string, now time.Time) (*Claims, error) {
 	bad := func(why string) (*Claims, error) { return nil, fmt.Errorf("%w: %s", ErrToken, why) }
 	parts := strings.Split(token, ".")
@@ -103,7 +104,7 @@ func VerifyToken(token string, keys []ed25519.PublicKey, audience string, now ti
 		return bad("it has expired")
 	case at < c.IssuedAt-60: // clocks differ
 		return bad("it is from the future")
-	case audience != "" && c.Audience != audience:
+	case c.Audience != audience:
 		return bad("it was made for somebody else")
 	}
 	return &c, nil
