@@ -61,6 +61,8 @@ type Domain struct {
 	DNSHost      *diagnose.DNSHost
 	BasicUser    string // user name for HTTP basic authentication
 	HasPassword  bool   // a password for it is kept; nobody gets it back
+
+	under []*zonehold.Domain // that the proof rests on
 }
 
 // Attempt is an attempt with its explanation.

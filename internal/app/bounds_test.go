@@ -260,3 +260,49 @@ func TestFreezeIsDueUntilDone(t *testing.T) {
 		}
 	})
 }
+
+// Who has a right by another domain's proof scans no more than that domain may:
+// not while that proof is missing, nor after it was removed under "once", nor
+// while it waits for a new owner's.
+func TestScansRestOnWhatTheProofRestsOn(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newContenders(t, s, Config{})
+		anna, bert := actor(t, s, "anna"), actor(t, s, "bert")
+		one, below, given := c.proved(anna, "example.com"), create(t, c.App, anna, "www.example.com"), create(t, c.App, bert, "www.example.com")
+		del, err := c.Delegate(t.Context(), anna, NewDelegation{Domain: one.ID, Hostname: "www.example.com", Account: "bert"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.idle(below.ID, given.ID)
+		prove := func(id string, m zonehold.Method, source string) {
+			change(t, s, id, func(d *store.Domain) {
+				d.State, d.Method, d.ProofSource, d.Assurance, d.Covers = zonehold.StateVerified, m, source, zonehold.AssuranceDNS, zonehold.CoversSubtree
+				d.VerifiedAt, d.SeenAt, d.LookedAt, d.NextCheckAt = c.now(), c.now(), c.now(), c.now().Add(time.Hour)
+			})
+		}
+		prove(below.ID, zonehold.MethodExistingDomain, one.ID)
+		prove(given.ID, zonehold.MethodDelegated, del.ID)
+		scans := func(when string, want bool) {
+			t.Helper()
+			time.Sleep(maxOwed + maxOwed/4) // what was kept of the view
+			for who, id := range map[*zonehold.Actor]string{&anna: below.ID, &bert: given.ID} {
+				page, err := c.Domains(t.Context(), *who, DomainQuery{Text: "www.", Bare: true})
+				if err != nil || len(page.Items) != 1 {
+					t.Fatalf("%+v, %v", page, err)
+				}
+				for _, d := range []*Domain{get(t, c.App, *who, id), page.Items[0]} {
+					if d.ScansAllowed != want || want != (d.ScansReason == "") {
+						t.Errorf("%s: %s of %s: %t, %q", when, d.Hostname, who.Account.Name, d.ScansAllowed, d.ScansReason)
+					}
+				}
+			}
+		}
+		scans("proved", true)
+		change(t, s, one.ID, func(d *store.Domain) { d.MissingSince = c.now() })
+		scans("missing", false)
+		change(t, s, one.ID, func(d *store.Domain) { d.State, d.MissingSince = zonehold.StateAtRisk, time.Time{} })
+		scans("at risk", false)
+		change(t, s, one.ID, func(d *store.Domain) { d.State = zonehold.StateVerified })
+		scans("back", true)
+	})
+}

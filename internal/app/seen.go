@@ -36,7 +36,7 @@ type stamped struct {
 type aged struct {
 	view *Domain
 	at   time.Time
-	// owes: what is known of the account shows in it. That it grows, versions
+	// owes: what is known of the account, or another domain, shows in it. That it grows, versions
 	// tell; that something ends does not change the claims it was not used for.
 	owes bool
 }
@@ -47,7 +47,7 @@ const (
 )
 
 func owes(v *Domain) bool {
-	return slices.ContainsFunc(v.Challenges, func(ch zonehold.Challenge) bool { return ch.Automatic && ch.Applicable })
+	return len(v.under) > 0 || slices.ContainsFunc(v.Challenges, func(ch zonehold.Challenge) bool { return ch.Automatic && ch.Applicable })
 }
 
 // get returns a copy of the view that the mark says still holds, or nil. What

@@ -49,9 +49,67 @@ func (a *App) views(ctx context.Context, domains ...*store.Domain) ([]*Domain, e
 	if err != nil {
 		return nil, err
 	}
+	under, err := a.underneath(ctx, domains)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]*Domain, len(domains))
 	for i, d := range domains {
 		out[i] = a.view(d, finished[d.LastAttemptID], running[d.ID], standings[d.ID])
+		out[i].under = under[d.ID]
+		out[i].judge(a.now())
+	}
+	return out, nil
+}
+
+// underneath reads the domains that the proofs of others rest on, by the ids of
+// those: the one above, the one that a right was given from, and the one above
+// that.
+func (a *App) underneath(ctx context.Context, domains []*store.Domain) (map[string][]*zonehold.Domain, error) {
+	var (
+		out = map[string][]*zonehold.Domain{}
+		top = map[string]*store.Domain{} // as far as the way up is known
+	)
+	for _, d := range domains {
+		if d.State.Verified() {
+			top[d.ID] = d
+		}
+	}
+	for range 3 {
+		var ids, delegations []string
+		for _, d := range top {
+			switch src := d.ProofSource; {
+			case hasSource(src, zonehold.PrefixDomain):
+				ids = append(ids, src)
+			case hasSource(src, zonehold.PrefixDelegation):
+				delegations = append(delegations, src)
+			}
+		}
+		if len(ids)+len(delegations) == 0 {
+			break
+		}
+		from, err := a.store.DelegatedFrom(ctx, delegations)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range from {
+			ids = append(ids, id)
+		}
+		found, err := a.store.DomainsByID(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		next := map[string]*store.Domain{}
+		for id, d := range top {
+			src := d.ProofSource
+			if giver, ok := from[src]; ok {
+				src = giver
+			}
+			if f := found[src]; f != nil {
+				out[id], next[id] = append(out[id], &f.Domain), f
+			}
+		}
+		top = next
 	}
 	return out, nil
 }
@@ -68,7 +126,6 @@ func (a *App) view(d *store.Domain, last, running *store.Attempt, standing *veri
 	if running != nil && running.Trigger == zonehold.TriggerSchedule {
 		v.NextCheckAt = running.CreatedAt // it is under way
 	}
-	v.judge(a.now())
 	switch {
 	case running != nil && running.Retry: // whose turn it is does not change by that
 	case running != nil:
@@ -91,9 +148,14 @@ func (a *App) bareViews(ctx context.Context, domains []*store.Domain) ([]*Domain
 	if err != nil {
 		return nil, err
 	}
+	under, err := a.underneath(ctx, domains)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]*Domain, len(domains))
 	for i, d := range domains {
 		out[i] = shown(d, finished[d.LastAttemptID])
+		out[i].under = under[d.ID]
 		out[i].judge(a.now())
 	}
 	return out, nil
@@ -116,7 +178,14 @@ func shown(d *store.Domain, last *store.Attempt) *Domain {
 }
 
 // judge says what depends on the time of asking.
-func (d *Domain) judge(now time.Time) { d.ScansAllowed, d.ScansReason = d.Scannable(now) }
+func (d *Domain) judge(now time.Time) {
+	d.ScansAllowed, d.ScansReason = d.Scannable(now)
+	for _, u := range d.under {
+		if d.ScansAllowed && (u.State != zonehold.StateVerified || !u.MissingSince.IsZero() || !u.FrozenAt.IsZero()) {
+			d.ScansAllowed, d.ScansReason = false, "The proof of the domain that this one rests on is not in place any more."
+		}
+	}
+}
 
 func (a *App) challenges(d *store.Domain, standing *verify.Standing) []zonehold.Challenge {
 	claim := claimOf(d, standing)

@@ -162,9 +162,18 @@ func (tx *Tx) LockDelegations(ctx context.Context, ids []string) (map[string]zon
 
 // DelegatedFrom finds of which domain each delegation is, by id.
 func (tx *Tx) DelegatedFrom(ctx context.Context, ids []string) (map[string]string, error) {
+	return tx.s.delegatedFrom(ctx, tx.q, ids)
+}
+
+// DelegatedFrom is the same outside of a transaction.
+func (s *Store) DelegatedFrom(ctx context.Context, ids []string) (map[string]string, error) {
+	return s.delegatedFrom(ctx, s.r, ids)
+}
+
+func (s *Store) delegatedFrom(ctx context.Context, q conn, ids []string) (map[string]string, error) {
 	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + delegationColumns +
 		" FROM delegations WHERE id IN (SELECT v_id FROM v)"}
-	found, err := queryBulk(ctx, tx.s, tx.q, find, column1(ids), scanDelegation)
+	found, err := queryBulk(ctx, s, q, find, column1(ids), scanDelegation)
 	out := make(map[string]string, len(found))
 	for _, d := range found {
 		out[d.ID] = d.DomainID
