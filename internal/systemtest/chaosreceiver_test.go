@@ -104,7 +104,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			c.Close()
 		}
-	case mood < 0.10: // slow
+	case mood < 0.07: // slow
 		time.Sleep(time.Duration(mood * 20 * float64(time.Second)))
 		fallthrough
 	default:
