@@ -62,7 +62,9 @@ type Domain struct {
 	BasicUser    string // user name for HTTP basic authentication
 	HasPassword  bool   // a password for it is kept; nobody gets it back
 
-	under []*zonehold.Domain // that the proof rests on
+	// RestsOn are the domains that the proof rests on, of any account: nothing to
+	// be shown.
+	RestsOn []*zonehold.Domain
 }
 
 // Attempt is an attempt with its explanation.

@@ -47,7 +47,7 @@ const (
 )
 
 func owes(v *Domain) bool {
-	return len(v.under) > 0 || slices.ContainsFunc(v.Challenges, func(ch zonehold.Challenge) bool { return ch.Automatic && ch.Applicable })
+	return len(v.RestsOn) > 0 || slices.ContainsFunc(v.Challenges, func(ch zonehold.Challenge) bool { return ch.Automatic && ch.Applicable })
 }
 
 // get returns a copy of the view that the mark says still holds, or nil. What

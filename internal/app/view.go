@@ -56,7 +56,7 @@ func (a *App) views(ctx context.Context, domains ...*store.Domain) ([]*Domain, e
 	out := make([]*Domain, len(domains))
 	for i, d := range domains {
 		out[i] = a.view(d, finished[d.LastAttemptID], running[d.ID], standings[d.ID])
-		out[i].under = under[d.ID]
+		out[i].RestsOn = under[d.ID]
 		out[i].judge(a.now())
 	}
 	return out, nil
@@ -155,7 +155,7 @@ func (a *App) bareViews(ctx context.Context, domains []*store.Domain) ([]*Domain
 	out := make([]*Domain, len(domains))
 	for i, d := range domains {
 		out[i] = shown(d, finished[d.LastAttemptID])
-		out[i].under = under[d.ID]
+		out[i].RestsOn = under[d.ID]
 		out[i].judge(a.now())
 	}
 	return out, nil
@@ -180,7 +180,7 @@ func shown(d *store.Domain, last *store.Attempt) *Domain {
 // judge says what depends on the time of asking.
 func (d *Domain) judge(now time.Time) {
 	d.ScansAllowed, d.ScansReason = d.Scannable(now)
-	for _, u := range d.under {
+	for _, u := range d.RestsOn {
 		if d.ScansAllowed && (u.State != zonehold.StateVerified || !u.MissingSince.IsZero() || !u.FrozenAt.IsZero()) {
 			d.ScansAllowed, d.ScansReason = false, "The proof of the domain that this one rests on is not in place any more."
 		}
