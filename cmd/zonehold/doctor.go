@@ -188,6 +188,9 @@ func (d *doctor) database(ctx context.Context) *store.Store {
 		if cfg.URL == "" {
 			fix = "see that the folder is the right one, and who owns it: ls -l " + cfg.DataDir
 		}
+		if store.FaultOf(err) == store.FaultDamaged {
+			fix = damagedFix
+		}
 		d.fail("database", fix, "%v", err)
 		return nil
 	}

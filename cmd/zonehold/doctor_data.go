@@ -40,7 +40,7 @@ func (d *doctor) data(ctx context.Context, s *store.Store) {
 		return // the rest asks for tables that may not be there
 	}
 	if err := s.Intact(ctx); err != nil {
-		d.fail("integrity", "stop the server, keep a copy of the folder, and restore the last backup: zonehold restore", "the file is damaged: %v", err)
+		d.fail("integrity", damagedFix, "the file is damaged: %v", err)
 	} else if s.Engine() == store.SQLite {
 		d.ok("integrity", "the file is sound")
 	}
@@ -53,6 +53,26 @@ func (d *doctor) data(ctx context.Context, s *store.Store) {
 	d.clock(ctx, s)
 	d.work(ctx, s)
 	d.deliveries(ctx, s)
+	d.operator(ctx, s)
+}
+
+const damagedFix = "stop the server, keep a copy of the folder, and restore the last backup: zonehold restore"
+
+// operator looks whether the service's own events reach an account.
+func (d *doctor) operator(ctx context.Context, s *store.Store) {
+	name := d.cfg.OperatorAccount
+	if name == "" {
+		return // chosen so: they are in the log and the metrics
+	}
+	switch _, err := s.AccountByName(ctx, name); {
+	case errors.Is(err, store.ErrNotFound):
+		d.warn("operator", "make it, with a webhook or a confirmed address: zonehold account create "+name,
+			"there is no account %q, which operator_account names: breakers and perspectives page nobody", clean(name))
+	case err != nil:
+		d.fail("operator", "look into the log of the database", "%v", err)
+	default:
+		d.ok("operator", "the account %q gets the service's own events", clean(name))
+	}
 }
 
 func writeFix(err error) string {

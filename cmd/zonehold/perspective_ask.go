@@ -151,11 +151,11 @@ func (c *cli) withPerspectives(cmd *cobra.Command, fn func(context.Context, *app
 }
 
 // tellPerspectives prints the list; judge makes one that is not up the exit
-// code.
+// code. One that has failed, but not often enough to count as down, is failing.
 func (c *cli) tellPerspectives(list *api.Perspectives, judge bool) error {
 	ill := 0
 	for _, p := range list.Items {
-		if p.State != "up" {
+		if p.State != "up" || p.Detail != nil {
 			ill++
 		}
 	}
@@ -189,6 +189,8 @@ func (c *cli) tellPerspectives(list *api.Perspectives, judge bool) error {
 func perspectiveLine(p api.Perspective) string {
 	state := p.State
 	switch {
+	case p.State == "up" && p.Detail != nil:
+		state = "failing"
 	case p.State == "up" && p.TookMS != nil:
 		state = fmt.Sprintf("up, %d ms", *p.TookMS)
 	case p.Since != nil:

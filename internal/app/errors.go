@@ -11,6 +11,9 @@ import (
 )
 
 func notFound(what string) *Error {
+	if what == "account" {
+		return &Error{Kind: KindNotFound, Message: "There is no such account."}
+	}
 	return &Error{Kind: KindNotFound, Message: "There is no such " + what + " in this account."}
 }
 
