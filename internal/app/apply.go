@@ -213,6 +213,12 @@ func (a *App) leadMissed(d *store.Domain, f *finish, missing bool, t *tale, now 
 		a.risk(d, now)
 	case !now.Before(d.GraceEndsAt) && d.Misses >= a.needed():
 		endProof(d, now)
+		// Who puts the proof back late has it seen without asking.
+		d.Tries, d.TriesEndAt, d.TriesMethod = lapsedTries, now.Add(triesLast), ""
+		if d.Method.Token() {
+			d.TriesMethod = d.Method
+		}
+		planTry(d, now)
 	default:
 		d.Stumbles = 0
 		a.planRisk(d, now)

@@ -38,6 +38,10 @@ var rungs = [...]time.Duration{
 	90 * time.Minute, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
 }
 
+// lapsedTries is the rung on which the retries of a lapsed domain begin: it was
+// looked at all through its grace.
+const lapsedTries = 5
+
 // rhythm is how often each proof of a domain at risk is looked at.
 func (a *App) rhythm() time.Duration {
 	if a.cfg.RecheckGrace == 0 {

@@ -168,10 +168,10 @@ func TestAllProofsGone(t *testing.T) {
 		l.plan(turnOf(l.d), notThere)
 	}
 	l.is(zonehold.StateLapsed, byTXT, 0)
-	if !l.d.NextCheckAt.IsZero() || !l.d.GraceEndsAt.IsZero() {
-		t.Errorf("planned %s, grace %s", l.d.NextCheckAt, l.d.GraceEndsAt)
+	if wait := l.d.NextCheckAt.Sub(l.now); wait < 30*time.Minute || wait > time.Hour || l.d.TriesMethod != byTXT || !l.d.GraceEndsAt.IsZero() {
+		t.Errorf("planned in %s for %s, grace %s", wait, l.d.TriesMethod, l.d.GraceEndsAt)
 	}
-	l.ask(byFile, notThere) // now the ladder begins
+	l.ask(byFile, notThere) // now the ladder begins anew
 	if l.d.TriesEndAt.IsZero() || l.d.NextCheckAt.IsZero() {
 		t.Errorf("no ladder: %+v", l.d.Domain)
 	}
