@@ -317,6 +317,12 @@ func TestPolicyOfAnAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// Too few for one account keep nobody else from being served; its own
+		// claims are not proved.
+		if err := a.PerspectivesFit(t.Context()); err != nil {
+			t.Errorf("the server does not start for one account: %v", err)
+		}
+		check(zonehold.OutcomeInconclusive, 3)
 		without := make1(t, s, Config{}, quick)
 		if err := without.PerspectivesFit(t.Context()); err == nil || !strings.Contains(err.Error(), "alpha") {
 			t.Errorf("a server without perspectives starts: %v", err)
