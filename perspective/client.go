@@ -205,7 +205,7 @@ func (c *client) exchange(ctx context.Context, method, path string, body []byte)
 	if err != nil {
 		return nil, faultOf(ctx, err), problem.Clean(plain(err), maxDetail)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	text, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {

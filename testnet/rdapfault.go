@@ -72,7 +72,7 @@ func (s *RDAPServer) misbehave(w http.ResponseWriter, f RDAPFault, domain string
 		return
 	case RDAPFaultWrongType:
 		w.Header().Set("Content-Type", "text/html")
-		reg, _ := s.found(domain)
+		reg := s.found(domain)
 		_, _ = w.Write(reg.RDAP())
 		return
 	}
@@ -93,7 +93,7 @@ func (s *RDAPServer) misbehave(w http.ResponseWriter, f RDAPFault, domain string
 	case RDAPFaultMany:
 		_, _ = fmt.Fprint(w, start, `"entities":[`, strings.Repeat(`{},`, 300_000), `{}]}`)
 	case RDAPFaultBroken:
-		reg, _ := s.found(domain)
+		reg := s.found(domain)
 		body := reg.RDAP()
 		_, _ = w.Write(body[:len(body)/2])
 	case RDAPFaultOtherClass:
@@ -101,10 +101,10 @@ func (s *RDAPServer) misbehave(w http.ResponseWriter, f RDAPFault, domain string
 	}
 }
 
-func (s *RDAPServer) found(domain string) (Registration, bool) {
+func (s *RDAPServer) found(domain string) Registration {
 	if s.tld == nil {
-		return Registration{Domain: domain}, false
+		return Registration{Domain: domain}
 	}
-	reg, _, ok := s.tld.find(domain)
-	return reg, ok
+	reg, _, _ := s.tld.find(domain)
+	return reg
 }

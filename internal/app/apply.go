@@ -36,7 +36,7 @@ func (a *App) apply(d *store.Domain, f *finish, e store.Finish, now time.Time) [
 		t.held = true
 		a.heldBack(d, f, now)
 	case verified:
-		a.proved(d, f, t, now)
+		a.proved(d, f, now)
 	case d.State.Verified():
 		a.missed(d, f, e, t, now)
 	default:
@@ -106,7 +106,7 @@ func (a *App) lookedAt(d *store.Domain, m zonehold.Method, now time.Time) {
 }
 
 // proved notes a good proof.
-func (a *App) proved(d *store.Domain, f *finish, t *tale, now time.Time) {
+func (a *App) proved(d *store.Domain, f *finish, now time.Time) {
 	p, source := a.proofOf(d, f, now), f.report.Source
 	d.Stumbles = 0
 	atRisk, old := d.State == zonehold.StateAtRisk, leading(d)

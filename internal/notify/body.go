@@ -39,7 +39,6 @@ func bodyOf(e *zonehold.Event) []byte {
 		}
 		if longest == "" {
 			// Names alone are too long, which our own events never have.
-			fields, omitted = map[string]json.RawMessage{}, nil
 			p.Data = encode(map[string]any{"event_id": e.ID, "omitted": []string{}})
 			return encode(p)
 		}

@@ -145,11 +145,3 @@ func sent(err error) Result {
 }
 
 func sentenceOf(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
-
-func sortEvents(events []zonehold.Event) {
-	for i := 1; i < len(events); i++ { // nearly in order
-		for j := i; j > 0 && events[j].Seq < events[j-1].Seq; j-- {
-			events[j], events[j-1] = events[j-1], events[j]
-		}
-	}
-}

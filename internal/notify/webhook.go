@@ -71,7 +71,7 @@ func (w *Webhooks) Deliver(ctx context.Context, c *store.Claim) Result {
 	if err != nil {
 		return Result{Error: why(ctx, err, limit)}
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, keptAnswer))
 	r := judge(resp)
 	r.Answer = problem.Clean(strings.TrimSpace(string(answer)), keptAnswer)

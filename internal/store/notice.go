@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,7 +52,7 @@ func (tx *Tx) Notices(ctx context.Context, accountID string) (Notices, error) {
 func notices(ctx context.Context, q conn, accountID string) (n Notices, err error) {
 	var addresses, events string
 	err = q.QueryRowContext(ctx, "SELECT addresses, events FROM notices WHERE account_id = $1", accountID).Scan(&addresses, &events)
-	if err = missing("reading the choice of notices", err); err == ErrNotFound {
+	if err = missing("reading the choice of notices", err); errors.Is(err, ErrNotFound) {
 		return n, nil
 	} else if err != nil {
 		return n, err
@@ -164,7 +165,7 @@ func (tx *Tx) SyncReaders(ctx context.Context, accountID string, now time.Time) 
 }
 
 func (tx *Tx) dropReader(ctx context.Context, id string) error {
-	if err := tx.DeleteOutlet(ctx, id); err != nil && err != ErrNotFound {
+	if err := tx.DeleteOutlet(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	_, err := tx.q.ExecContext(ctx, "DELETE FROM notice_readers WHERE id = $1", id)
@@ -267,7 +268,7 @@ func (tx *Tx) mayMail(ctx context.Context, accountID string, sent time.Time, q N
 	var nth int64
 	err := tx.q.QueryRowContext(ctx, "SELECT at FROM notice_mails WHERE account_id = $1 AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1 OFFSET $4",
 		accountID, micros(q.Now.Add(-time.Hour)), micros(q.Now), q.PerHour-1).Scan(&nth)
-	if err = missing("counting mails", err); err == ErrNotFound {
+	if err = missing("counting mails", err); errors.Is(err, ErrNotFound) {
 		return time.Time{}, nil
 	}
 	return fromMicros(nth).Add(time.Hour), err
