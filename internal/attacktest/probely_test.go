@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zonehold/zonehold"
@@ -98,10 +99,15 @@ func TestT27ScannerDialect(t *testing.T) {
 		}
 		// The password is sent to its site and shown to nobody; what stands for
 		// it changes nothing.
-		var got []string
+		var (
+			mu  sync.Mutex
+			got []string
+		)
 		w.Net.Host("own.com").CatchAll(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, p, _ := r.BasicAuth()
+			mu.Lock()
 			got = append(got, p)
+			mu.Unlock()
 			rw.Header().Set("X-Echo", p+r.Header.Get("Authorization"))
 			_, _ = rw.Write([]byte("<html><head><meta name=\"probely-verification\" content=\"" + p + "\"></head>" + p))
 		}))
@@ -115,6 +121,8 @@ func TestT27ScannerDialect(t *testing.T) {
 				t.Errorf("%s", b)
 			}
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if len(got) == 0 || got[len(got)-1] != password {
 			t.Errorf("the site was sent %q", got)
 		}
