@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,7 +104,9 @@ func (n *internet) attempts(ctx context.Context, c *client.Client, s *site, d ap
 	if s.early {
 		return got, nil // their evidence is like that of the others
 	}
+	oneBundle.Lock()
 	body, err := c.Evidence(ctx, got[0].ID)
+	oneBundle.Unlock()
 	if err == nil {
 		if _, bad := evidence.Verify(bytes.NewReader(body), evidence.Options{}); bad != nil {
 			err = fmt.Errorf("%s: the evidence of %s: %w", s.name, got[0].ID, bad)
@@ -172,3 +175,7 @@ func (n *internet) events(ctx context.Context, c *client.Client, domains map[str
 	}
 	return nil
 }
+
+// oneBundle is held while a bundle of evidence is read: an account gets few at
+// a time.
+var oneBundle sync.Mutex
