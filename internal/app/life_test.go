@@ -21,7 +21,7 @@ func TestThousandDomainsLive(t *testing.T) {
 	n := 1000
 	if raced() {
 		if !strings.Contains(flag.Lookup("test.run").Value.String(), "Thousand") {
-			t.Skip("takes minutes under the race detector; ask for it: -race -timeout 30m -run Thousand")
+			t.Skip("takes minutes under the race detector: scripts/test runs it without; or ask for it: -race -timeout 30m -run Thousand")
 		}
 		n = 300
 		t.Logf("%d domains instead of 1000: the race detector is on", n)
