@@ -101,17 +101,16 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Tx) error) error {
 	defer func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 		defer cancel()
-		// A canceled statement has its connection closed beside us; nothing is
-		// left to roll back then.
-		if !raw.IsClosed() {
-			_ = pg.Rollback(end) // no effect after Commit
-		}
+		// A statement that was canceled may have given up the connection, which
+		// is closed beside us then: nothing is left to roll back, and raw is not
+		// ours any more.
+		_ = c.Raw(func(any) error { return pg.Rollback(end) }) // no effect after Commit
 	}()
 	tx := &Tx{q: c, s: s, pg: pg}
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if err := pg.Commit(ctx); err != nil {
+	if err := c.Raw(func(any) error { return pg.Commit(ctx) }); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
 	tx.committed()
