@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -169,6 +170,50 @@ func TestFlips(t *testing.T) {
 			}
 			return err
 		})
+	})
+}
+
+// More than one statement looks at, of several breakers: what stands stays.
+func TestSettleManyFlips(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		const all = 1300
+		d := domain(t, s, account(t, s, "anna"), "example.com")
+		d.SeenAt = d.CreatedAt
+		if err := s.InTx(ctx, func(tx *store.Tx) error { return tx.UpdateDomain(ctx, d) }); err != nil {
+			t.Fatal(err)
+		}
+		storetest.Fill(t, s, d.ID, all, 1)
+		var flips []store.Flip
+		for i := range all {
+			f := store.Flip{DomainID: storetest.FilledID(i + 1), At: d.SeenAt, BreakerID: fmt.Sprintf("brk_%d", i%2)}
+			if i%3 == 0 {
+				f.At = d.SeenAt.Add(-time.Second) // it was seen since
+			}
+			flips = append(flips, f)
+		}
+		if err := s.InTx(ctx, func(tx *store.Tx) error { return tx.PutFlips(ctx, flips) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SettleFlips(ctx); err != nil {
+			t.Fatal(err)
+		}
+		left := 0
+		for _, id := range []string{"brk_0", "brk_1"} {
+			found, err := s.BreakerFlips(ctx, id, "", all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			left += len(found)
+			for _, f := range found {
+				if !f.At.Equal(d.SeenAt) {
+					t.Errorf("%s is left", f.DomainID)
+				}
+			}
+		}
+		if want := all - (all+2)/3; left != want {
+			t.Errorf("%d are left, want %d", left, want)
+		}
 	})
 }
 

@@ -139,12 +139,39 @@ func (tx *Tx) DropFlips(ctx context.Context, domainIDs []string) error {
 }
 
 // SettleFlips forgets those of breakers whose proof was seen since, or whose
-// domain is gone.
+// domain is gone: each statement looks at 500 of them at most, as a breaker may
+// hold very many and nobody can write meanwhile on SQLite.
 func (s *Store) SettleFlips(ctx context.Context) error {
-	_, err := s.w.ExecContext(ctx, `DELETE FROM flips WHERE breaker_id <> '' AND NOT EXISTS (SELECT 1 FROM domains
-		WHERE id = domain_id AND deleted_at = 0 AND seen_at <= flips.at)`)
-	return doing("forgetting missing proofs", err)
+	type key struct{ breaker, domain string }
+	scan := func(row scanner) (k key, err error) {
+		err = row.Scan(&k.breaker, &k.domain)
+		return k, err
+	}
+	for from, more := (key{}), true; more; {
+		to := key{breaker: "~"} // after every id
+		rows, err := s.r.QueryContext(ctx, settleEnd, from.breaker, from.domain)
+		end, err := collect(rows, err, scan)
+		if more = len(end) > 0; more {
+			to = end[0]
+		}
+		if err == nil {
+			_, err = s.w.ExecContext(ctx, settleFlips, from.breaker, from.domain, to.breaker, to.domain)
+		}
+		if err != nil {
+			return fmt.Errorf("forgetting missing proofs: %w", err)
+		}
+		from = to
+	}
+	return nil
 }
+
+const (
+	settleEnd = `SELECT breaker_id, domain_id FROM flips WHERE breaker_id <> '' AND (breaker_id, domain_id) > ($1, $2)
+		ORDER BY breaker_id, domain_id LIMIT 1 OFFSET 499`
+	settleFlips = `DELETE FROM flips WHERE breaker_id <> '' AND (breaker_id, domain_id) > ($1, $2)
+		AND (breaker_id, domain_id) <= ($3, $4) AND NOT EXISTS (SELECT 1 FROM domains
+		WHERE id = domain_id AND deleted_at = 0 AND seen_at <= flips.at)`
+)
 
 // PlanChecks plans the next check of live, proved domains that LockDomains
 // returned. Their versions count up, as the time is shown.

@@ -24,6 +24,9 @@ func TestQueriesFindTheirIndex(t *testing.T) {
 		{"below", look(Look{Name: "n", Reach: ReachBelow}), []string{"INDEX domains_below (hostname_reversed>? AND hostname_reversed<?)"}},
 		{"below, of one", look(Look{AccountID: "a", Name: "n", Reach: ReachBelow}), []string{"INDEX domains_account_below (account_id=? AND hostname_reversed>? AND hostname_reversed<?)"}},
 		{"waiting", withWaiting, []string{"INDEX deliveries_waiting (outlet_id>?)", "INDEX deliveries_waiting (outlet_id=? AND due_at", "INDEX deliveries_sending (outlet_id=?)"}},
+		{"proofs to settle", settleFlips, []string{"INDEX flips_breaker (", "domains USING INDEX sqlite_autoindex_domains_1 (id=?)"}},
+		{"where to pause", settleEnd, []string{"COVERING INDEX flips_breaker ("}},
+		{"stale offers", staleTransfers, []string{"INDEX transfers_standing"}},
 		{"proof", look(Look{Name: "dom_1", Reach: ReachProof}), []string{"INDEX domains_source (proof_source=?)"}},
 	} {
 		args := make([]any, strings.Count(tc.query, "$"))
@@ -42,7 +45,7 @@ func TestQueriesFindTheirIndex(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", tc.what, want, text)
 			}
 		}
-		if strings.Contains(text, "SCAN domains") || strings.Contains(text, "SCAN policies") || strings.Contains(text, "SCAN deliveries") {
+		if strings.Contains(text, "SCAN domains") || strings.Contains(text, "SCAN policies") || strings.Contains(text, "SCAN deliveries") || strings.Contains(text, "SCAN flips") {
 			t.Errorf("%s reads everything:\n%s", tc.what, text)
 		}
 	}

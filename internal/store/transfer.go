@@ -120,14 +120,16 @@ func (tx *Tx) EndTransfersOf(ctx context.Context, domainID, state string, at tim
 // StaleTransfers lists open offers whose time is over or whose domain is not
 // any more what it was when it was offered.
 func (s *Store) StaleTransfers(ctx context.Context, now time.Time, limit int) ([]*Transfer, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT "+transferColumns+` FROM transfers JOIN domains ON domains.id = transfers.domain_id
-		WHERE transfers.state = 'open' AND (transfers.expires_at <= $1 OR domains.deleted_at > 0 OR domains.frozen_at > 0
-			OR domains.state NOT IN ('verified', 'at_risk') OR domains.generation <> transfers.generation
-			OR domains.verified_at <> transfers.proved_at)
-		ORDER BY transfers.id LIMIT $2`, micros(now), limit)
+	rows, err := s.r.QueryContext(ctx, staleTransfers, micros(now), limit)
 	out, err := collect(rows, err, scanTransfer)
 	return out, doing("listing offers", err)
 }
+
+const staleTransfers = "SELECT " + transferColumns + ` FROM transfers JOIN domains ON domains.id = transfers.domain_id
+	WHERE transfers.state = 'open' AND (transfers.expires_at <= $1 OR domains.deleted_at > 0 OR domains.frozen_at > 0
+		OR domains.state NOT IN ('verified', 'at_risk') OR domains.generation <> transfers.generation
+		OR domains.verified_at <> transfers.proved_at)
+	ORDER BY transfers.id LIMIT $2`
 
 const selectTransfer = "SELECT " + transferColumns + ", accounts.name FROM transfers JOIN accounts ON accounts.id = transfers.from_account "
 
