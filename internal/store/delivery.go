@@ -133,7 +133,7 @@ func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last 
 		claims = nil
 		for _, r := range found {
 			if slots == 0 {
-				return nil
+				break
 			}
 			last = r.ID
 			o, sending, err := tx.lockOutlet(ctx, r.ID)

@@ -188,6 +188,40 @@ func TestClaimsAreFencedAndBounded(t *testing.T) {
 	})
 }
 
+// Where more is due than there are slots, each claim has its event all the
+// same, and the next call goes on where this one ended.
+func TestClaimsBeyondTheSlots(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		const outlets = 7
+		for i := range outlets {
+			o := outletOf(t, s, fmt.Sprint("a", i), "*")
+			happen(t, s, o.AccountID, slices.Repeat([]zonehold.EventType{zonehold.EventDomainUpdated}, 4)...)
+		}
+		fanOut(t, s)
+		count, after := map[string]int{}, ""
+		for range 20 {
+			claims, last, err := s.Claim(t.Context(), store.ClaimQuery{Kind: store.KindWebhook, Now: noon, Lease: time.Minute, Slots: 5, PerOutlet: 4, Tired: 2, After: after})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range claims {
+				if count[c.OutletID]++; c.Event == nil {
+					t.Errorf("a claim of %s has no event", c.EventID)
+				}
+			}
+			after = last
+		}
+		if len(count) != outlets {
+			t.Errorf("%d of %d outlets were claimed for", len(count), outlets)
+		}
+		for id, n := range count {
+			if n != 4 {
+				t.Errorf("%s: %d claimed, want 4", id, n)
+			}
+		}
+	})
+}
+
 func TestPausesTestsAndTheEndOfAnOutlet(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
