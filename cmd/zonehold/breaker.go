@@ -58,7 +58,7 @@ func (c *cli) breakers(cmd *cobra.Command, fn func(context.Context, breakers) er
 		})
 	}
 	return c.onApp(cmd, func(ctx context.Context, a *app.App) error {
-		self := zonehold.Actor{Scopes: []zonehold.Scope{zonehold.ScopeOperator}}
+		self := self()
 		wire := func(b *zonehold.Breaker, err error) (*api.Breaker, error) {
 			if err != nil {
 				return nil, err
