@@ -208,13 +208,37 @@ func commandIn(t *testing.T, where string, words ...string) {
 	t.Helper()
 	root := (&cli{}).rootCommand()
 	cmd, rest, err := root.Find(words)
-	if err != nil || cmd == root {
-		t.Errorf("%s: %v: %v", where, words, err)
+	if err != nil || cmd == root || cmd.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		t.Errorf("%s: there is no command %v: %v", where, words, err)
 		return
 	}
 	for _, w := range rest {
 		if name, ok := strings.CutPrefix(w, "--"); ok && cmd.Flags().Lookup(name) == nil && cmd.InheritedFlags().Lookup(name) == nil {
 			t.Errorf("%s: %s has no flag %s", where, cmd.Name(), w)
+		}
+	}
+}
+
+// Mails name commands that there are.
+func TestCommandsInMails(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "internal", "app", "testdata", "notice_*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for line := range strings.Lines(string(text)) {
+			if command, ok := strings.CutPrefix(strings.TrimSpace(line), "zonehold "); ok {
+				commandIn(t, file, strings.Fields(command)...)
+				n++
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s names no command", file)
 		}
 	}
 }

@@ -308,7 +308,7 @@ func tellWebhook(p *page, n *news) {
 	p.head("What to do")
 	id := cmp.Or(n.data.text("webhook_id", 60), "WEBHOOK")
 	p.item("Repair what listens there, then switch the webhook on again:")
-	p.line("    zonehold webhook enable " + problem.ShellQuote(id))
+	p.line("    zonehold webhook set " + problem.ShellQuote(id) + " --enable")
 	p.head("What happens next")
 	p.say("Nothing is sent there until then. The events are kept: what was missed can be read from /v1/events.")
 }
