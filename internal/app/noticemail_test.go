@@ -152,7 +152,7 @@ func TestNoticeDigest(t *testing.T) {
 		p.dispatch(clock.now)
 		seen := map[string]bool{}
 		mails := 0
-		for end := time.Now().Add(90 * time.Second); len(seen) < 1000 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		for end := time.Now().Add(5 * time.Minute); len(seen) < 1000 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 			got := p.mail.MailsTo("boss@example.com")
 			for _, m := range got[mails:] {
 				text := m.Text()
@@ -168,6 +168,52 @@ func TestNoticeDigest(t *testing.T) {
 		if len(seen) != 1000 || mails > 6 {
 			t.Errorf("%d mails with %d domains", mails, len(seen))
 		}
+	})
+}
+
+// A mail that the relay refuses for good takes one event with it, not all that
+// it would have told of.
+func TestRefusedDigest(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		clock := &moving{}
+		p := newPost(t, s, Config{Clock: clock.now})
+		account, err := s.CreateAccount(t.Context(), zonehold.Account{Name: "shop", Email: "boss@example.com", EmailConfirmed: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const all = 10
+		var events []*zonehold.Event
+		for i := range all {
+			events = append(events, newEvent(zonehold.EventDomainAtRisk, account.ID, fmt.Sprintf("dom_%04d", i), p.now(), map[string]any{"hostname": fmt.Sprintf("d%04d.example", i)}))
+		}
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.AppendEvents(t.Context(), events) }); err != nil {
+			t.Fatal(err)
+		}
+		if made, _, err := s.FanOut(t.Context(), account.ID, p.now()); err != nil || made != all {
+			t.Fatal(made, err) // before anything is sent, so that one mail has all
+		}
+		readers, err := s.Readers(t.Context(), account.ID)
+		if err != nil || len(readers) != 1 {
+			t.Fatal(readers, err)
+		}
+		p.mail.Fault(testnet.MailFaultRejectData, 1)
+		p.dispatch(clock.now)
+		count := map[store.DeliveryState]int{}
+		for end := time.Now().Add(5 * time.Minute); count[store.DeliveryFailed]+count[store.DeliveryDelivered] < all && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			found, err := s.Deliveries(t.Context(), store.DeliveryFilter{AccountID: account.ID, OutletID: readers[0].ID, Limit: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			clear(count)
+			for _, d := range found {
+				count[d.State]++
+			}
+			clock.forward(time.Second)
+		}
+		if count[store.DeliveryFailed] != 1 || count[store.DeliveryDelivered] != all-1 {
+			t.Errorf("deliveries %v, want one failed and the others delivered", count)
+		}
+		p.mails("boss@example.com", 1)
 	})
 }
 

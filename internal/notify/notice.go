@@ -86,7 +86,9 @@ func (n *Notices) Deliver(ctx context.Context, c *store.Claim) Result {
 		}
 		if r.Verdict == Delivered {
 			outcomes[i].State = store.DeliveryDelivered
-		} else if d, ok := nextTry(m.ID, m.Rung); ok && r.Verdict == Again {
+		} else if d, ok := nextTry(m.ID, m.Rung); ok {
+			// Also where the mail was refused for good: only the delivery that it
+			// was sent for fails with it, and the next mail tells of the others.
 			outcomes[i].State, outcomes[i].DueAt = store.DeliveryWaiting, now.Add(d)
 		}
 	}
