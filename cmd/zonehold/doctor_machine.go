@@ -71,6 +71,7 @@ func (d *doctor) folder() {
 	default:
 		d.ok("data folder", "%s belongs to the server alone", dir)
 	}
+	d.keyFile(filepath.Join(dir, "secret.key"))
 	disk, err := store.DiskOf(dir)
 	switch {
 	case err != nil:
@@ -84,6 +85,21 @@ func (d *doctor) folder() {
 	}
 	if disk.WAL > largeLog {
 		d.warn("log of SQLite", "look for a program that reads the database for long; a restart of the server makes it small", "zonehold.db-wal has %s", bytesOf(uint64(disk.WAL)))
+	}
+}
+
+// keyFile looks who can read the key that opens everything else.
+func (d *doctor) keyFile(name string) {
+	if d.cfg.SecretKey != nil {
+		return // it is not used
+	}
+	st, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		d.fail("secret key", "let the user of the server read it", "%v", err)
+	case st.Mode().Perm() != 0o600 && st.Mode().Perm() != 0o400:
+		d.warn("secret key", "chmod 600 "+name, "%s has the mode %o; nobody but the server should be able to read it", name, st.Mode().Perm())
 	}
 }
 
