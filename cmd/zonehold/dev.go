@@ -224,10 +224,7 @@ func (c *cli) invite(internet *devInternet, url, env string, userID int64) {
 	w := c.stdout
 	fmt.Fprintf(w, "\n%s The service stays up at %s until Ctrl-C.\nIn another terminal, enter the fake internet, then try:\n\n", c.paint(bold, "Your turn."), url)
 	line := func(command, says string) {
-		if says != "" {
-			command = fmt.Sprintf("%-47s %s", command, c.paint(dim, "# "+says))
-		}
-		fmt.Fprintf(w, "  %s\n", command)
+		fmt.Fprintf(w, "  %-47s %s\n", command, c.paint(dim, "# "+says))
 	}
 	line(". "+shellQuote(env), "server, token and settings")
 	fmt.Fprintln(w)
@@ -244,10 +241,9 @@ func (c *cli) invite(internet *devInternet, url, env string, userID int64) {
 	line("zonehold domain check tea.example -m whois", "visitor@mail.example is its contact")
 	line("zonehold email code tea.example --mailbox admin", "a code, then: dev mail, email confirm")
 	line("zonehold dev mail", "what was mailed")
-	line("zonehold provider connect cloudflare \\", "holds coffee, tea and cocoa.example")
-	line("  --credentials-file "+shellQuote(filepath.Join(filepath.Dir(env), "cloudflare")), "or aws_route53 with the file aws")
-	line("zonehold policy whitelist cocoa.example \\", "an act of the operator")
-	line("  --by me --reason test", "")
+	line("zonehold provider connect cloudflare --credentials-file "+shellQuote(filepath.Join(filepath.Dir(env), "cloudflare")),
+		"holds coffee, tea and cocoa.example; or aws_route53 with the file aws")
+	line("zonehold policy whitelist cocoa.example --by me --reason test", "an act of the operator")
 	if internet.shared {
 		fmt.Fprintln(w)
 		line("zonehold verify cocoa.example", "the same without the service")
@@ -258,7 +254,6 @@ func (c *cli) invite(internet *devInternet, url, env string, userID int64) {
 	fmt.Fprintf(w, `
   API and problems: %s/docs/
   Probely dialect:  curl -H "Authorization: JWT $ZONEHOLD_TOKEN" %s/domains/
-  Yandex dialect:   curl -H "Authorization: OAuth $ZONEHOLD_TOKEN" \
-                         %s/v4/user/%d/hosts
+  Yandex dialect:   curl -H "Authorization: OAuth $ZONEHOLD_TOKEN" %s/v4/user/%d/hosts
 `, url, url, url, userID)
 }

@@ -74,6 +74,48 @@ func TestTourInPrivate(t *testing.T) {
 	}
 }
 
+// What the visitor is told to try can be pasted line by line.
+func TestInvitationCanBePasted(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell")
+	}
+	internet := privateInternet(t)
+	internet.shared = true
+	var out bytes.Buffer
+	c := &cli{stdout: &out, stderr: &out, env: func(string) string { return "" }}
+	c.invite(internet, "http://127.0.0.1:1", "/tmp/it's here/env", 7)
+	n := 0
+	for line := range strings.Lines(out.String()) {
+		line = strings.TrimSpace(line)
+		if strings.Contains(line, `\ `) || strings.HasSuffix(line, `\`) || strings.HasPrefix(line, "-") {
+			t.Errorf("a command of several lines: %s", line)
+		}
+		if !strings.HasPrefix(line, "zonehold ") {
+			continue
+		}
+		n++
+		words, err := exec.Command(sh, "-c", "zonehold() { printf '%s\\n' \"$@\"; }\n"+line).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", line, err, words)
+			continue
+		}
+		cmd, rest, err := (&cli{}).rootCommand().Find(strings.Split(strings.TrimSuffix(string(words), "\n"), "\n"))
+		if err == nil {
+			err = cmd.ParseFlags(rest)
+		}
+		if err == nil {
+			err = cmd.ValidateArgs(cmd.Flags().Args())
+		}
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d commands in\n%s", n, out.String())
+	}
+}
+
 // A shell understands the file, whatever the folder is called.
 func TestEnvFile(t *testing.T) {
 	sh, err := exec.LookPath("sh")
