@@ -9,6 +9,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/internal/app"
 )
 
 func (c *cli) explainCommand() *cobra.Command {
@@ -119,7 +120,7 @@ func (c *cli) printSurvey(s survey) {
 		head("Remarks")
 		const margin = 4
 		for _, r := range s.Remarks {
-			fmt.Fprintf(w, "  %s %s\n", c.paint(yellow, "⚠"), strings.Join(wrap(r, c.width()-margin), "\n    "))
+			fmt.Fprintf(w, "  %s %s\n", c.paint(yellow, "⚠"), strings.Join(app.Fold(r, c.width()-margin), "\n    "))
 		}
 	}
 }
@@ -136,7 +137,7 @@ func (c *cli) printDelegation(s survey) {
 			line += " (" + s.DNSHost.ControlPanelURL + ")"
 		}
 	}
-	fmt.Fprintf(c.stdout, "  %s\n", strings.Join(wrap(line, c.width()-2), "\n  "))
+	fmt.Fprintf(c.stdout, "  %s\n", strings.Join(app.Fold(line, c.width()-2), "\n  "))
 	c.printDNSSEC(s)
 	var t table
 	for _, ns := range s.Servers {

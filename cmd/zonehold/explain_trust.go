@@ -12,6 +12,7 @@ import (
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/diagnose"
+	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/probe/dns"
 	"github.com/zonehold/zonehold/probe/registry"
 	"github.com/zonehold/zonehold/problem"
@@ -192,12 +193,12 @@ func (c *cli) printDNSSEC(s survey) {
 			line = "DNSSEC: " + map[bool]string{true: "signed (not validated here)", false: "not signed"}[s.Signed]
 		}
 	}
-	fmt.Fprintf(c.stdout, "  %s %s\n", mark, strings.Join(wrap(line, c.width()-4), "\n    "))
+	fmt.Fprintf(c.stdout, "  %s %s\n", mark, strings.Join(app.Fold(line, c.width()-4), "\n    "))
 }
 
 func (c *cli) printRegistration(r *registrationJSON) {
 	if r.Error != "" {
-		fmt.Fprintf(c.stdout, "    %s\n", strings.Join(wrap("not known: "+r.Error, c.width()-4), "\n    "))
+		fmt.Fprintf(c.stdout, "    %s\n", strings.Join(app.Fold("not known: "+r.Error, c.width()-4), "\n    "))
 		return
 	}
 	line := r.Domain
@@ -220,7 +221,7 @@ func (c *cli) printRegistration(r *registrationJSON) {
 		}
 	}
 	show := func(mark, text string) {
-		fmt.Fprintf(c.stdout, "  %s %s\n", mark, strings.Join(wrap(text, c.width()-4), "\n    "))
+		fmt.Fprintf(c.stdout, "  %s %s\n", mark, strings.Join(app.Fold(text, c.width()-4), "\n    "))
 	}
 	show(mark, line)
 	if len(r.Statuses) > 0 {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/problem"
 )
 
@@ -73,25 +74,6 @@ func (c *cli) warn(text string) {
 	}
 }
 
-// wrap breaks text at blanks into lines of at most width characters. A word
-// that is longer stays whole, so that it can be copied.
-func wrap(text string, width int) []string {
-	var lines []string
-	line, length := "", 0
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		if length > 0 && length+1+n > width {
-			lines = append(lines, line)
-			line, length = "", 0
-		}
-		if length > 0 {
-			line, length = line+" ", length+1
-		}
-		line, length = line+word, length+n
-	}
-	return append(lines, line)
-}
-
 // printProblem prints the four parts of a failure.
 func (c *cli) printProblem(w io.Writer, p *problem.Problem) {
 	const margin = 18
@@ -101,7 +83,7 @@ func (c *cli) printProblem(w io.Writer, p *problem.Problem) {
 		}
 		lines := []string{text}
 		if label != "See it yourself" { // a command line stays one line
-			lines = wrap(text, c.width()-margin)
+			lines = app.Fold(text, c.width()-margin)
 		}
 		for _, line := range lines {
 			fmt.Fprintf(w, "  %s %s\n", c.paint(dim, fmt.Sprintf("%-15s", label)), line)
@@ -139,7 +121,7 @@ func (c *cli) printNotes(w io.Writer, notes []problem.Problem) {
 			text += ": " + n.Found
 		}
 		const margin = 9
-		lines := wrap(text, c.width()-margin)
+		lines := app.Fold(text, c.width()-margin)
 		lines[len(lines)-1] += "  " + c.paint(dim, string(n.Code))
 		fmt.Fprintf(w, "  %s %s\n", c.paint(yellow, "⚠ note"), strings.Join(lines, "\n"+strings.Repeat(" ", margin)))
 	}

@@ -8,28 +8,7 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-func TestWrap(t *testing.T) {
-	for _, tt := range []struct {
-		text  string
-		width int
-		want  []string
-	}{
-		{"", 10, []string{""}},
-		{"one two", 10, []string{"one two"}},
-		{"one two three", 7, []string{"one two", "three"}},
-		{"a-word-that-is-longer x", 7, []string{"a-word-that-is-longer", "x"}},
-		{"чай чай", 7, []string{"чай чай"}},
-		{"  many \n blanks ", 20, []string{"many blanks"}},
-	} {
-		if d := cmp.Diff(tt.want, wrap(tt.text, tt.width)); d != "" {
-			t.Errorf("%q at %d (-want +got):\n%s", tt.text, tt.width, d)
-		}
-	}
-}
 
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{

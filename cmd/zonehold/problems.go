@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zonehold/zonehold/api"
+	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/httpapi"
 	"github.com/zonehold/zonehold/problem"
 )
@@ -75,12 +76,12 @@ func (c *cli) problem(code string) error {
 	if c.json || c.jsonl {
 		return c.printJSON(httpapi.Entry(e))
 	}
-	fmt.Fprintf(c.stdout, "%s\n%s\n\n%s\n", c.paint(bold, string(e.Code)), e.Title, strings.Join(wrap(e.Meaning, c.width()), "\n"))
+	fmt.Fprintf(c.stdout, "%s\n%s\n\n%s\n", c.paint(bold, string(e.Code)), e.Title, strings.Join(app.Fold(e.Meaning, c.width()), "\n"))
 	if len(e.Fixes) > 0 {
 		fmt.Fprintf(c.stdout, "\nTo change\n")
 		for _, f := range e.Fixes {
 			f = blank.ReplaceAllStringFunc(f, func(b string) string { return "<" + strings.ReplaceAll(b[1:len(b)-1], "_", " ") + ">" })
-			fmt.Fprintf(c.stdout, "  - %s\n", strings.Join(wrap(f, c.width()-4), "\n    "))
+			fmt.Fprintf(c.stdout, "  - %s\n", strings.Join(app.Fold(f, c.width()-4), "\n    "))
 		}
 	}
 	fmt.Fprintf(c.stdout, "\nWho acts: %s\n", whoActs(&problem.Problem{WhoActs: e.WhoActs, RetryAfterSeconds: e.RetryAfterSeconds}))

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/zonehold/zonehold"
 	"github.com/zonehold/zonehold/problem"
@@ -132,7 +131,7 @@ func (p *page) line(text string) { p.b.WriteString(strings.TrimRight("  "+text, 
 
 // say writes prose, in lines.
 func (p *page) say(format string, args ...any) {
-	for _, line := range fold(fmt.Sprintf(format, args...), noticeWidth-2) {
+	for _, line := range Fold(fmt.Sprintf(format, args...), noticeWidth-2) {
 		p.line(line)
 	}
 }
@@ -140,32 +139,13 @@ func (p *page) say(format string, args ...any) {
 // item writes an item of a list.
 func (p *page) item(text string) {
 	mark := "- "
-	for _, line := range fold(text, noticeWidth-4) {
+	for _, line := range Fold(text, noticeWidth-4) {
 		p.line(mark + line)
 		mark = "  "
 	}
 }
 
-// fold breaks text at blanks. A word that is longer than a line stays whole,
-// so that it can be copied.
-func fold(text string, width int) (lines []string) {
-	line, length := "", 0
-	for word := range strings.FieldsSeq(text) {
-		n := utf8.RuneCountInString(word)
-		if length > 0 && length+1+n > width {
-			lines = append(lines, line)
-			line, length = "", 0
-		}
-		if length > 0 {
-			line, length = line+" ", length+1
-		}
-		line, length = line+word, length+n
-	}
-	return append(lines, line)
-}
-
-// noticeText writes the mail. The news are sorted, the gravest first; more
-// counts those that did not find a place.
+// noticeText writes the mail. The news are sorted, the gravest first.
 func noticeText(account zonehold.Account, all []*news, public string) (subject, text string) {
 	p := &page{public: strings.TrimRight(public, "/")}
 	p.b.WriteString("This mail is about the account \"" + problem.Clean(account.Name, 100) + "\" of this Zonehold service.\n")

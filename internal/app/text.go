@@ -3,6 +3,7 @@ package app
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxSentence bounds a sentence in a reply, in characters.
@@ -60,4 +61,22 @@ func Sentence(s string) string {
 		return s
 	}
 	return s + "."
+}
+
+// Fold breaks text at blanks into lines of at most width characters. A word
+// that is longer stays whole, so that it can be copied.
+func Fold(text string, width int) (lines []string) {
+	line, length := "", 0
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		if length > 0 && length+1+n > width {
+			lines = append(lines, line)
+			line, length = "", 0
+		}
+		if length > 0 {
+			line, length = line+" ", length+1
+		}
+		line, length = line+word, length+n
+	}
+	return append(lines, line)
 }

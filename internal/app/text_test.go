@@ -3,6 +3,8 @@ package app
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestOneLine(t *testing.T) {
@@ -35,6 +37,25 @@ func TestSentence(t *testing.T) {
 	for in, want := range map[string]string{"": "", "A": "A.", "A.": "A.", "A!": "A!", "A:": "A:", "ы": "ы.", "a\n": "a."} {
 		if got := Sentence(in); got != want {
 			t.Errorf("Sentence(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"", 10, []string{""}},
+		{"one two", 10, []string{"one two"}},
+		{"one two three", 7, []string{"one two", "three"}},
+		{"a-word-that-is-longer x", 7, []string{"a-word-that-is-longer", "x"}},
+		{"чай чай", 7, []string{"чай чай"}},
+		{"  many \n blanks ", 20, []string{"many blanks"}},
+	} {
+		if d := cmp.Diff(tt.want, Fold(tt.text, tt.width)); d != "" {
+			t.Errorf("%q at %d (-want +got):\n%s", tt.text, tt.width, d)
 		}
 	}
 }
