@@ -12,38 +12,12 @@ import (
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/httpapi"
-	"github.com/zonehold/zonehold/internal/store"
-	"github.com/zonehold/zonehold/verify"
 )
-
-// onData runs fn on the server's own data, beside a running server. Config
-// has what the use cases need besides the database.
-func (c *cli) onData(cmd *cobra.Command, fn func(ctx context.Context, a *app.App) error) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.deadline(cmd.Context(), time.Minute)
-	defer cancel()
-	s, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, SecretKey: cfg.SecretKey, MaxConns: 2})
-	if err != nil {
-		return databaseError(err)
-	}
-	a, err := app.New(app.Config{Store: s, Kit: &verify.Kit{}})
-	if err == nil {
-		err = fn(ctx, a)
-	}
-	if cerr := s.Close(); err == nil {
-		err = cerr
-	}
-	return err
-}
 
 func (c *cli) auditCommand() *cobra.Command {
 	var (
 		q            client.AuditQuery
 		since, until string
-		remote       bool
 	)
 	cmd := &cobra.Command{
 		Use:   "audit",
@@ -67,12 +41,12 @@ its user and machine), the action, its target, and the rest.`,
 			if q.Until, err = past("--until", until, now); err != nil {
 				return err
 			}
-			if _, remote = c.flags["server"]; remote {
+			if _, remote := c.flags["server"]; remote {
 				return c.api(cmd, 5*time.Minute, func(ctx context.Context, cl *client.Client) error {
 					return rows(c, cl.AllAudit(ctx, q), auditLine)
 				})
 			}
-			return c.onData(cmd, func(ctx context.Context, a *app.App) error {
+			return c.onApp(cmd, func(ctx context.Context, a *app.App) error {
 				return rows(c, auditOf(ctx, a, q), auditLine)
 			})
 		},
@@ -88,25 +62,11 @@ its user and machine), the action, its target, and the rest.`,
 }
 
 func auditOf(ctx context.Context, a *app.App, q client.AuditQuery) iter.Seq2[api.AuditEntry, error] {
-	return func(yield func(api.AuditEntry, error) bool) {
-		query := app.AuditQuery{Account: q.Account, All: q.Account == "", Action: q.Action, Target: q.Target, Since: q.Since, Until: q.Until, Limit: 500}
-		for {
-			page, err := a.Audit(ctx, self(), query)
-			if err != nil {
-				yield(api.AuditEntry{}, err)
-				return
-			}
-			for _, e := range page.Items {
-				if !yield(httpapi.AuditEntry(e), nil) {
-					return
-				}
-			}
-			if page.NextCursor == "" {
-				return
-			}
-			query.Cursor = page.NextCursor
-		}
-	}
+	query := app.AuditQuery{Account: q.Account, All: q.Account == "", Action: q.Action, Target: q.Target, Since: q.Since, Until: q.Until, Limit: 500}
+	return walk(func(cursor string) (app.Page[*app.AuditEntry], error) {
+		query.Cursor = cursor
+		return a.Audit(ctx, self(), query)
+	}, httpapi.AuditEntry)
 }
 
 func auditLine(e api.AuditEntry) string {

@@ -170,23 +170,17 @@ func (c *cli) printOwner(r *api.Registration) error {
 		}
 		return minute(*t)
 	}
-	word := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	}
 	line("registered", moment(r.CreatedAt))
 	line("expires", moment(r.ExpiresAt))
-	line("registrar", word(r.Registrar))
+	line("registrar", deref(r.Registrar))
 	line("status", strings.Join(r.Statuses, ", "))
 	line("name servers", strings.Join(r.NameServers, ", "))
 	line("DS", strings.Join(r.DS, "; "))
 	for _, s := range r.Signs {
-		line("sign", fmt.Sprintf("%s on %s: %s → %s", s.Kind, minute(s.SeenAt), word(s.Was), word(s.Is)))
+		line("sign", fmt.Sprintf("%s on %s: %s → %s", s.Kind, minute(s.SeenAt), deref(s.Was), deref(s.Is)))
 	}
 	line("seen", moment(r.SeenAt))
-	line("no answer", word(r.Error))
+	line("no answer", deref(r.Error))
 	line("next look", moment(r.NextLookAt))
 	return nil
 }

@@ -202,7 +202,7 @@ func (d *doctor) deliveries(ctx context.Context, s *store.Store) {
 	}
 }
 
-// bytes prints a size as people say it.
+// bytesOf prints a size as people say it.
 func bytesOf(n uint64) string {
 	switch {
 	case n >= 10<<30:

@@ -158,7 +158,7 @@ gets mail, and by it the account may prove the domain it is in.`,
 			if account == "" {
 				return usageError("--account is missing", "list them with: zonehold account list")
 			}
-			return c.onData(cmd, func(ctx context.Context, a *app.App) error {
+			return c.onApp(cmd, func(ctx context.Context, a *app.App) error {
 				return a.VouchMailbox(ctx, self(), account, args[0])
 			})
 		},

@@ -188,7 +188,7 @@ func (c *cli) onApp(cmd *cobra.Command, fn func(context.Context, *app.App) error
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.deadline(cmd.Context(), 30*time.Second)
+	ctx, cancel := c.deadline(cmd.Context(), time.Minute)
 	defer cancel()
 	s, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, SecretKey: cfg.SecretKey, MaxConns: 2})
 	if err != nil {
@@ -222,25 +222,11 @@ func onData(a app.Policies) operator {
 			return &wire, nil
 		},
 		list: func(ctx context.Context, q client.PolicyQuery) iter.Seq2[api.Policy, error] {
-			return func(yield func(api.Policy, error) bool) {
-				query := app.PolicyQuery{Method: zonehold.Method(q.Method), Domain: q.Domain, All: q.All, Limit: 500}
-				for {
-					page, err := a.Policies(ctx, self, query)
-					if err != nil {
-						yield(api.Policy{}, err)
-						return
-					}
-					for _, p := range page.Items {
-						if !yield(httpapi.Policy(p), nil) {
-							return
-						}
-					}
-					if page.NextCursor == "" {
-						return
-					}
-					query.Cursor = page.NextCursor
-				}
-			}
+			query := app.PolicyQuery{Method: zonehold.Method(q.Method), Domain: q.Domain, All: q.All, Limit: 500}
+			return walk(func(cursor string) (app.Page[*zonehold.Policy], error) {
+				query.Cursor = cursor
+				return a.Policies(ctx, self, query)
+			}, httpapi.Policy)
 		},
 		revoke: func(ctx context.Context, id, by, reason string) (*api.RevokedPolicy, error) {
 			p, n, err := a.RevokePolicy(ctx, self, id, by, reason)

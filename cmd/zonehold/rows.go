@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/zonehold/zonehold/client"
+	"github.com/zonehold/zonehold/internal/app"
 )
 
 // rows prints a list: one line per item, or JSON.
@@ -36,6 +37,29 @@ func sequence[T any](items []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, it := range items {
 			if !yield(it, nil) {
+				return
+			}
+		}
+	}
+}
+
+// walk goes over all pages of a list of the server's own data, in the form that
+// items have on the wire.
+func walk[T, W any](get func(cursor string) (app.Page[T], error), form func(T) W) iter.Seq2[W, error] {
+	return func(yield func(W, error) bool) {
+		for cursor := ""; ; {
+			page, err := get(cursor)
+			if err != nil {
+				var none W
+				yield(none, err)
+				return
+			}
+			for _, it := range page.Items {
+				if !yield(form(it), nil) {
+					return
+				}
+			}
+			if cursor = page.NextCursor; cursor == "" {
 				return
 			}
 		}

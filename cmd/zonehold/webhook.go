@@ -322,7 +322,7 @@ func (c *cli) webhookReplay() *cobra.Command {
 				return usageError("--since is missing", "give a time such as 2026-11-22T08:00:00Z, or how long ago: 24h")
 			case !one:
 				var err error
-				if from, err = sinceTime(since, time.Now()); err != nil {
+				if from, err = past("--since", since, time.Now()); err != nil {
 					return err
 				}
 			}
@@ -353,21 +353,9 @@ func (c *cli) webhookReplay() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&since, "since", "", "a time such as 2026-11-22T08:00:00Z, or how long ago: 24h")
+	cmd.Flags().StringVar(&since, "since", "", "a time such as 2026-11-22T08:00:00Z, or how long ago: 24h, 7d")
 	cmd.Flags().BoolVar(&all, "all", false, "also what was delivered")
 	return cmd
-}
-
-// sinceTime reads a time in the past, or how long ago it is.
-func sinceTime(text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		return now.Add(-d), nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, usageError(fmt.Sprintf("%q is no time", clean(text)), "write 2026-11-22T08:00:00Z, or how long ago: 24h")
-	}
-	return at, nil
 }
 
 func (c *cli) webhookRemove() *cobra.Command {
