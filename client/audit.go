@@ -4,8 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/zonehold/zonehold/api"
@@ -25,22 +23,11 @@ type AuditQuery struct {
 
 // Audit gives one page of the audit log, newest first.
 func (c *Client) Audit(ctx context.Context, q AuditQuery) (*api.Page[api.AuditEntry], error) {
-	v := url.Values{}
-	for name, value := range map[string]string{"account": q.Account, "action": q.Action, "target": q.Target, "cursor": q.Cursor} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
+	v := listing(q.All, q.Limit, map[string]string{"account": q.Account, "action": q.Action, "target": q.Target, "cursor": q.Cursor})
 	for name, t := range map[string]time.Time{"since": q.Since, "until": q.Until} {
 		if !t.IsZero() {
 			v.Set(name, t.UTC().Format(time.RFC3339Nano))
 		}
-	}
-	if q.All {
-		v.Set("all", "true")
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
 	}
 	var page api.Page[api.AuditEntry]
 	if _, err := c.call(ctx, http.MethodGet, "/v1/audit", v, nil, &page); err != nil {

@@ -42,17 +42,9 @@ type DomainQuery struct {
 
 // Domains gives one page of domains.
 func (c *Client) Domains(ctx context.Context, q DomainQuery) (*api.Page[api.Domain], error) {
-	v := url.Values{}
-	for name, value := range map[string]string{
+	v := listing(false, q.Limit, map[string]string{
 		"state": q.State, "method": q.Method, "profile": q.Profile, "q": q.Text, "sort": q.Sort, "cursor": q.Cursor,
-	} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
+	})
 	var page api.Page[api.Domain]
 	if _, err := c.call(ctx, http.MethodGet, "/v1/domains", v, nil, &page); err != nil {
 		return nil, err

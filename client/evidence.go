@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -21,17 +20,11 @@ type EvidenceQuery struct {
 // DomainEvidence gives a signed bundle of a domain's checks, byte for byte as
 // the server made it.
 func (c *Client) DomainEvidence(ctx context.Context, ref string, q EvidenceQuery) (json.RawMessage, error) {
-	v := url.Values{}
+	v := listing(false, q.Limit, map[string]string{"cursor": q.Cursor})
 	for name, at := range map[string]time.Time{"from": q.From, "to": q.To} {
 		if !at.IsZero() {
 			v.Set(name, at.UTC().Format(time.RFC3339Nano))
 		}
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	if q.Cursor != "" {
-		v.Set("cursor", q.Cursor)
 	}
 	var file json.RawMessage
 	_, err := c.call(ctx, http.MethodGet, "/v1/domains/"+segment(ref)+"/evidence", v, nil, &file)
@@ -41,12 +34,9 @@ func (c *Client) DomainEvidence(ctx context.Context, ref string, q EvidenceQuery
 // EvidenceChain gives a signed bundle of the account's chain, from the link
 // after that number on.
 func (c *Client) EvidenceChain(ctx context.Context, after int64, limit int) (json.RawMessage, error) {
-	v := url.Values{}
+	v := listing(false, limit, nil)
 	if after > 0 {
 		v.Set("after", strconv.FormatInt(after, 10))
-	}
-	if limit > 0 {
-		v.Set("limit", strconv.Itoa(limit))
 	}
 	var file json.RawMessage
 	_, err := c.call(ctx, http.MethodGet, "/v1/evidence/chain", v, nil, &file)
