@@ -23,8 +23,8 @@ type Perspectives struct {
 	Key  string `yaml:"key"`
 }
 
-// Perspective is one entry of that file. Files are absolute, or found from
-// where the program runs.
+// Perspective is one entry of that file. Its files are absolute, or found from
+// the folder of that file.
 type Perspective struct {
 	Name       string `yaml:"name"`
 	Region     string `yaml:"region"`

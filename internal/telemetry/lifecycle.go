@@ -89,11 +89,7 @@ func (m *Metrics) BreakersOpen(open, held int) {
 
 // CanaryAsked notes whether a canary was well; its name is the operator's.
 func (m *Metrics) CanaryAsked(name string, well bool) {
-	up := 0.0
-	if well {
-		up = 1
-	}
-	m.life.canaries.WithLabelValues(name).Set(up)
+	m.life.canaries.WithLabelValues(name).Set(truth(well))
 }
 
 // ClockJumped counts jumps of the machine's clock.
