@@ -19,17 +19,7 @@ func (a *App) freeze(ctx context.Context, tx *store.Tx, d *store.Domain, reason 
 	if !d.State.Verified() || !d.FrozenAt.IsZero() {
 		return nil, nil
 	}
-	// Where the profile gives one value to the whole account, this claim gets
-	// one of its own: the old one may still stand in the zone.
-	tokens, err := zonehold.NewTokens(d.Profile, "")
-	if err != nil {
-		return nil, fmt.Errorf("freezing a domain: %w", err)
-	}
-	d.Tokens, d.Generation = tokens, d.Generation+1
-	if err := tx.ReplaceClaimTokens(ctx, d, now); err != nil {
-		return nil, err
-	}
-	if err := a.drop(ctx, tx, []string{d.ID}, now); err != nil {
+	if err := a.renew(ctx, tx, d, now); err != nil {
 		return nil, err
 	}
 	before := d.State
@@ -46,6 +36,40 @@ func (a *App) freeze(ctx context.Context, tx *store.Tx, d *store.Domain, reason 
 	tx.AfterCommit(func() { a.wake.ring(d.AccountID) })
 	e := newEvent(zonehold.EventDomainFrozen, d.AccountID, d.ID, now, withFreeze(domainData(d), d))
 	return []*zonehold.Event{e}, nil
+}
+
+// renew gives a locked claim new tokens, and cancels what runs about the old
+// ones. Where the profile gives one value to the whole account, this claim gets
+// one of its own: the old one may still stand in the zone.
+func (a *App) renew(ctx context.Context, tx *store.Tx, d *store.Domain, now time.Time) error {
+	tokens, err := zonehold.NewTokens(d.Profile, "")
+	if err != nil {
+		return fmt.Errorf("making tokens: %w", err)
+	}
+	d.Tokens, d.Generation = tokens, d.Generation+1
+	if err := tx.ReplaceClaimTokens(ctx, d, now); err != nil {
+		return err
+	}
+	return a.drop(ctx, tx, []string{d.ID}, now)
+}
+
+// renewOld gives a locked claim that is not to be frozen new tokens where those
+// that it has are from before its registration changed: a record that stands
+// already says nothing of the owner as it is now (threat T43). Its state stays.
+// The caller writes the domain and the events; there are none where its tokens
+// are newer.
+func (a *App) renewOld(ctx context.Context, tx *store.Tx, d *store.Domain, r *store.Registration, now time.Time) ([]*zonehold.Event, error) {
+	made, err := tx.TokensMade(ctx, d.ID)
+	if err != nil || !made.Before(r.FreezeAt) {
+		return nil, err
+	}
+	if err := a.renew(ctx, tx, d, now); err != nil {
+		return nil, err
+	}
+	d.Spares, d.UpdatedAt = nil, now
+	data := domainData(d)
+	data["freeze_reason"] = string(r.FreezeReason)
+	return []*zonehold.Event{newEvent(zonehold.EventChallengeCreated, d.AccountID, d.ID, now, data)}, nil
 }
 
 // frozenProblem says that only a fresh proof counts.

@@ -271,15 +271,16 @@ func dsSet(answer *dns.Answer) ([]string, bool) {
 	return set[:min(len(set), maxSeenNames)], usable
 }
 
-// eachUnder changes the proved claims on a name and below, some at a time, in
-// the order of their ids, and writes those for which fn gives events.
-func (a *App) eachUnder(ctx context.Context, name zonehold.Hostname, after string,
+// eachUnder changes the proved claims on a name and below, and the others that
+// were made before a time, some of them in each transaction, in the order of
+// their ids, and writes those for which fn gives events.
+func (a *App) eachUnder(ctx context.Context, name zonehold.Hostname, made time.Time, after string,
 	fn func(tx *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, error),
 	done func(tx *store.Tx, last string, more bool) error) error {
 	for {
 		var ids []string
 		err := a.store.InTx(ctx, func(tx *store.Tx) (err error) {
-			if ids, err = tx.ProvedUnder(ctx, name, after, ownersClaims); err != nil {
+			if ids, err = tx.ClaimsUnder(ctx, name, made, after, ownersClaims); err != nil {
 				return err
 			}
 			held, err := tx.LockDomains(ctx, ids)
@@ -290,7 +291,7 @@ func (a *App) eachUnder(ctx context.Context, name zonehold.Hostname, after strin
 			now := a.now()
 			for _, id := range ids {
 				d := held[id]
-				if d == nil || !d.DeletedAt.IsZero() || !d.State.Verified() {
+				if d == nil || !d.DeletedAt.IsZero() {
 					continue
 				}
 				more, err := fn(tx, d, now)
@@ -324,18 +325,21 @@ func (a *App) eachUnder(ctx context.Context, name zonehold.Hostname, after strin
 }
 
 // freezeUnder freezes the claims on a registration whose owner has changed, and
-// those below it, as far as they were proved before.
+// those below it, as far as they were proved before. The others from before get
+// new tokens, too.
 func (a *App) freezeUnder(ctx context.Context, name zonehold.Hostname) error {
 	r, err := a.store.Registration(ctx, name)
 	if err != nil || r.FreezeReason == "" {
 		return err
 	}
-	return a.eachUnder(ctx, name, r.FreezeAfter,
-		func(tx *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, error) {
-			if !d.VerifiedAt.Before(r.FreezeAt) || restsElsewhere(d.Method) {
-				return nil, nil
+	return a.eachUnder(ctx, name, r.FreezeAt, r.FreezeAfter,
+		func(tx *store.Tx, d *store.Domain, now time.Time) (events []*zonehold.Event, err error) {
+			switch {
+			case !d.State.Verified(), !d.FrozenAt.IsZero(), restsElsewhere(d.Method):
+				events, err = a.renewOld(ctx, tx, d, r, now)
+			case d.VerifiedAt.Before(r.FreezeAt):
+				events, err = a.freeze(ctx, tx, d, r.FreezeReason, now)
 			}
-			events, err := a.freeze(ctx, tx, d, r.FreezeReason, now)
 			if err != nil || len(events) == 0 {
 				return events, err
 			}
@@ -373,8 +377,8 @@ func (a *App) tellSigns(ctx context.Context, name zonehold.Hostname, signs []sig
 	for i, s := range signs {
 		list[i] = map[string]any{"kind": s.Kind, "was": orNull(s.Was), "is": orNull(s.Is)}
 	}
-	err := a.eachUnder(ctx, name, "", func(_ *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, error) {
-		if d.VerifiedAt.After(signs[0].From) {
+	err := a.eachUnder(ctx, name, time.Time{}, "", func(_ *store.Tx, d *store.Domain, now time.Time) ([]*zonehold.Event, error) {
+		if !d.State.Verified() || d.VerifiedAt.After(signs[0].From) {
 			return nil, nil
 		}
 		d.NextCheckAt, d.UpdatedAt = earlier(d.NextCheckAt, now), now

@@ -121,6 +121,89 @@ func TestOwnerRegisteredAnew(t *testing.T) {
 	})
 }
 
+// T43: what was claimed before a change of owner and is not proved must not be
+// proved by a record that stood there already.
+func TestOwnerChangeRenewsUnprovedClaims(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		w.net.Zone("shop.example")
+		w.register(func(*testnet.Registration) {})
+		anna, bert, carl := actor(t, s, "anna"), actor(t, s, "bert"), actor(t, s, "carl")
+		boss := anna
+		boss.Scopes = []zonehold.Scope{zonehold.ScopeOperator}
+		w.proved(anna, "shop.example")
+		below, theirs := create(t, w.App, anna, "www.shop.example"), create(t, w.App, bert, "shop.example")
+		other := create(t, w.App, anna, "other.example")
+		lapsed := w.proved(anna, "old.shop.example")
+		w.revoke(lapsed.ID)
+		given := create(t, w.App, bert, "given.shop.example")
+		if _, err := w.AddPolicy(t.Context(), boss, NewPolicy{Method: zonehold.MethodWhitelist, Pattern: "given.shop.example", Account: "bert", By: "op", Reason: "contract"}); err != nil {
+			t.Fatal(err)
+		}
+		w.until(bert, given.ID, zonehold.StateVerified)
+		w.look(0)
+		w.register(func(r *testnet.Registration) { r.Created = w.now().AddDate(0, 0, 3) })
+		w.pass(4 * 24 * time.Hour)
+		fresh := create(t, w.App, carl, "shop.example") // of the new owner
+		w.look(3)
+		for _, d := range []struct {
+			who  zonehold.Actor
+			was  *Domain
+			want bool // new values
+		}{{anna, below, true}, {bert, theirs, true}, {anna, lapsed, true}, {bert, given, true}, {carl, fresh, false}, {anna, other, false}} {
+			got := get(t, w.App, d.who, d.was.ID)
+			if renewed := got.Tokens.TXT != d.was.Tokens.TXT; renewed != d.want || renewed != (got.Generation > d.was.Generation) || !got.FrozenAt.IsZero() {
+				t.Errorf("%s of %s: new values %v, want %v: %+v", got.Hostname, d.who.Account.Name, renewed, d.want, got.Domain)
+			}
+			// The record that stood there.
+			w.set(d.was, true)
+			if at := w.check(d.who, got.ID); (at.Outcome == zonehold.OutcomeVerified) == d.want {
+				t.Errorf("%s of %s by its first record: %s", got.Hostname, d.who.Account.Name, at.Outcome)
+			}
+			if !d.want {
+				continue
+			}
+			w.set(got, true)
+			if at := w.check(d.who, got.ID); at.Outcome != zonehold.OutcomeVerified {
+				t.Errorf("%s of %s by its new record: %s", got.Hostname, d.who.Account.Name, at.Outcome)
+			}
+		}
+		for who, want := range map[*zonehold.Actor]int{&anna: 2, &bert: 2, &carl: 0} {
+			if e := w.events(*who, zonehold.EventChallengeCreated); len(e) != want {
+				t.Errorf("%s is told %v", who.Account.Name, e)
+			}
+		}
+	})
+}
+
+// revoke has a domain lapse, without new values.
+func (w *watched) revoke(id string) {
+	w.t.Helper()
+	w.idle(id)
+	err := w.s.InTx(w.t.Context(), func(tx *store.Tx) error {
+		held, err := tx.LockDomains(w.t.Context(), []string{id})
+		if err != nil {
+			return err
+		}
+		endProof(held[id], w.now())
+		return tx.UpdateDomain(w.t.Context(), held[id])
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// until waits for a state, while the clock goes on.
+func (w *watched) until(who zonehold.Actor, id string, want zonehold.DomainState) {
+	w.t.Helper()
+	for end := time.Now().Add(60 * time.Second); get(w.t, w.App, who, id).State != want; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("it does not become %s", want)
+		}
+		w.pass(time.Minute)
+	}
+}
+
 func TestOwnerUnregistered(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		w := newWatched(t, s)
@@ -389,12 +472,7 @@ func TestOwnerWatchBounds(t *testing.T) {
 		if _, err := w.AddPolicy(t.Context(), boss, NewPolicy{Method: zonehold.MethodWhitelist, Pattern: "shop.example", Account: "bert", By: "op", Reason: "contract"}); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(60 * time.Second); get(t, w.App, bert, given.ID).State != zonehold.StateVerified; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("the policy is not looked at")
-			}
-			w.pass(time.Minute)
-		}
+		w.until(bert, given.ID, zonehold.StateVerified)
 		w.look(0)
 		w.register(func(r *testnet.Registration) { r.Created = w.now().AddDate(0, 0, 5) })
 		w.look(7)

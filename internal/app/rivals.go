@@ -401,15 +401,7 @@ func (a *App) follow(ctx context.Context, tx *store.Tx, r *rivals, held, changed
 // oust ends a claim that has lost its name to another account. It gets new
 // tokens, so that what still stands somewhere proves nothing for it.
 func (a *App) oust(ctx context.Context, tx *store.Tx, d *store.Domain, code problem.Code, now time.Time) (*zonehold.Event, error) {
-	tokens, err := zonehold.NewTokens(d.Profile, "")
-	if err != nil {
-		return nil, fmt.Errorf("making tokens: %w", err)
-	}
-	d.Tokens, d.Generation = tokens, d.Generation+1
-	if err := tx.ReplaceClaimTokens(ctx, d, now); err != nil {
-		return nil, err
-	}
-	if err := a.drop(ctx, tx, []string{d.ID}, now); err != nil {
+	if err := a.renew(ctx, tx, d, now); err != nil {
 		return nil, err
 	}
 	before := d.State

@@ -51,6 +51,14 @@ func (tx *Tx) ReplaceClaimTokens(ctx context.Context, d *Domain, at time.Time) e
 	return tx.insertClaimTokens(ctx, d, at)
 }
 
+// TokensMade is when the live tokens of a claim were made.
+func (tx *Tx) TokensMade(ctx context.Context, domainID string) (time.Time, error) {
+	var made int64
+	err := tx.q.QueryRowContext(ctx, "SELECT coalesce(max(created_at), 0) FROM claim_tokens WHERE domain_id = $1 AND retired_at = 0",
+		domainID).Scan(&made)
+	return fromMicros(made), doing("looking for a token", err)
+}
+
 // HadToken reports whether a value was taken from a claim of the account on the
 // name.
 func (tx *Tx) HadToken(ctx context.Context, accountID string, name zonehold.Hostname, value string) (bool, error) {

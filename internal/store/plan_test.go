@@ -26,6 +26,7 @@ func TestQueriesFindTheirIndex(t *testing.T) {
 		{"waiting", withWaiting, []string{"INDEX deliveries_waiting (outlet_id>?)", "INDEX deliveries_waiting (outlet_id=? AND due_at", "INDEX deliveries_sending (outlet_id=?)"}},
 		{"proofs to settle", settleFlips, []string{"INDEX flips_breaker (", "domains USING INDEX sqlite_autoindex_domains_1 (id=?)"}},
 		{"where to pause", settleEnd, []string{"COVERING INDEX flips_breaker ("}},
+		{"below, of all accounts", selectUnder, []string{"INDEX domains_below (hostname_reversed>? AND hostname_reversed<?)"}},
 		{"stale offers", staleTransfers, []string{"INDEX transfers_standing"}},
 		{"proof", look(Look{Name: "dom_1", Reach: ReachProof}), []string{"INDEX domains_source (proof_source=?)"}},
 	} {

@@ -101,23 +101,29 @@ func (tx *Tx) ForgetRegistration(ctx context.Context, name zonehold.Hostname) er
 // ProvedUnder lists the ids of the claims of all accounts on a name and below
 // it whose proof stands, in order, those after the given one.
 func (tx *Tx) ProvedUnder(ctx context.Context, name zonehold.Hostname, after string, limit int) ([]string, error) {
-	return tx.s.provedUnder(ctx, tx.q, name, after, limit)
+	return claimsUnder(ctx, tx.q, name, time.Time{}, after, limit)
 }
 
 // ProvedUnder is the same outside of a transaction.
 func (s *Store) ProvedUnder(ctx context.Context, name zonehold.Hostname, after string, limit int) ([]string, error) {
-	return s.provedUnder(ctx, s.r, name, after, limit)
+	return claimsUnder(ctx, s.r, name, time.Time{}, after, limit)
 }
 
-func (s *Store) provedUnder(ctx context.Context, q conn, name zonehold.Hostname, after string, limit int) ([]string, error) {
+// ClaimsUnder lists them with those that were made before a time, proved or not.
+func (tx *Tx) ClaimsUnder(ctx context.Context, name zonehold.Hostname, made time.Time, after string, limit int) ([]string, error) {
+	return claimsUnder(ctx, tx.q, name, made, after, limit)
+}
+
+func claimsUnder(ctx context.Context, q conn, name zonehold.Hostname, made time.Time, after string, limit int) ([]string, error) {
 	from := reversed(name)
-	rows, err := q.QueryContext(ctx, `SELECT id FROM domains WHERE deleted_at = 0 AND hostname_reversed >= $1
-		AND hostname_reversed < $2 AND (hostname_reversed = $3 OR hostname_reversed >= $4)
-		AND state IN ('verified', 'at_risk') AND id > $5 ORDER BY id LIMIT $6`,
-		from, from+"/", from, from+".", after, limit) // "/" follows "."
+	rows, err := q.QueryContext(ctx, selectUnder, from, from+"/", from, from+".", micros(made), after, limit) // "/" follows "."
 	out, err := collect(rows, err, scanText)
 	if err != nil {
 		return nil, fmt.Errorf("reading claims below a name: %w", err)
 	}
 	return out, nil
 }
+
+const selectUnder = `SELECT id FROM domains WHERE deleted_at = 0 AND hostname_reversed >= $1
+	AND hostname_reversed < $2 AND (hostname_reversed = $3 OR hostname_reversed >= $4)
+	AND (state IN ('verified', 'at_risk') OR created_at < $5) AND id > $6 ORDER BY id LIMIT $7`
