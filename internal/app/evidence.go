@@ -38,6 +38,7 @@ const (
 // subject is what a check was about, and where and when it ran.
 type subject struct {
 	hostname zonehold.Hostname
+	port     uint16
 	profile  zonehold.ProfileName
 	expected []evidence.Expected
 	software string
@@ -56,7 +57,7 @@ func (a *App) subjectOf(d *store.Domain, method zonehold.Method) subject {
 	if d == nil {
 		return s
 	}
-	s.hostname, s.profile = d.Hostname, d.Profile
+	s.hostname, s.port, s.profile = d.Hostname, d.Port, d.Profile
 	m, ok := verify.Lookup(method)
 	if !ok {
 		return s

@@ -188,7 +188,17 @@ func (a *App) ends(ctx context.Context, tx *store.Tx, domains map[string]*store.
 
 // current reports whether the result is about the claim as it is now.
 func (f *finish) current(d *store.Domain) bool {
-	return f.hasReport && d != nil && d.DeletedAt.IsZero() && d.Generation == f.attempt.Generation
+	return f.hasReport && d != nil && d.DeletedAt.IsZero() && d.Generation == f.attempt.Generation && !f.elsewhere(d)
+}
+
+// elsewhere reports whether the result is about a server that the claim has
+// left meanwhile. That a frozen domain has no fresh proof is true there, too.
+func (f *finish) elsewhere(d *store.Domain) bool {
+	switch f.report.Method {
+	case zonehold.MethodFile, zonehold.MethodTXTFile, zonehold.MethodMetaTag:
+		return f.subject.port != d.Port && (f.report.Outcome == zonehold.OutcomeVerified || d.FrozenAt.IsZero())
+	}
+	return false
 }
 
 // end is what is written of the attempt.

@@ -240,18 +240,18 @@ func (a *App) run(at *store.Attempt, d *store.Domain, old oldTokens) {
 	defer cancel()
 	f := &finish{attempt: at}
 	if d != nil && d.DeletedAt.IsZero() && d.Generation == at.Generation {
+		report, secrets := faultReport(at, d.Hostname, "the check was begun several times and never came to an end"), []string(nil)
 		if at.Run > maxRuns {
 			a.log.Error("a check was started too often without an end", "attempt", at.ID, "runs", at.Run)
-			f.take(faultReport(at, d.Hostname, "the check was begun several times and never came to an end"), nil)
 		} else {
-			report, secrets, err := a.check(ctx, at, d, old)
-			if err != nil && a.runs.cause(at.ID) == nil {
+			var err error
+			if report, secrets, err = a.check(ctx, at, d, old); err != nil && a.runs.cause(at.ID) == nil {
 				a.giveBack(at) // it runs again when the database is back
 				return
 			}
-			f.subject = a.subjectOf(d, report.Method)
-			f.take(report, secrets)
 		}
+		f.subject = a.subjectOf(d, report.Method)
+		f.take(report, secrets)
 	}
 	switch cause := a.runs.cause(at.ID); {
 	case cause == nil:
