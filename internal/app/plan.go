@@ -132,8 +132,12 @@ func earlier(a, b time.Time) time.Time {
 func turnOf(d *store.Domain) zonehold.Method {
 	if !d.FrozenAt.IsZero() {
 		// Only new tokens count: where the person has tried, else where the old
-		// ones were.
-		if d.TriesMethod == "" && d.Method.Token() {
+		// ones were. What cannot be asked must not keep the rights for good, so
+		// the DNS is asked in between.
+		switch {
+		case d.Stumbles%4 == 3:
+			return zonehold.MethodDNSTXT
+		case d.TriesMethod == "" && d.Method.Token():
 			return d.Method
 		}
 		return d.TriesMethod

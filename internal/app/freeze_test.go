@@ -1,0 +1,39 @@
+package app
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zonehold/zonehold"
+	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/internal/store/storetest"
+)
+
+// T43: who asks for a method that nobody can ask must not keep a frozen domain.
+func TestFrozenLapsesThoughAMethodCannotBeAsked(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	a := make1(t, s, Config{}, quick)
+	for _, tried := range []zonehold.Method{zonehold.MethodFile, ""} {
+		now := time.Now().UTC()
+		d := &store.Domain{Domain: zonehold.Domain{
+			State: zonehold.StateAtRisk, StateSince: now, Method: zonehold.MethodFile, Covers: zonehold.CoversHost, FrozenAt: now,
+			FreezeReason: zonehold.FreezeRegistered, MissingSince: now, GraceEndsAt: now.Add(a.cfg.RecheckGrace), TriesMethod: tried,
+		}}
+		end := now.Add(2 * a.cfg.RecheckGrace)
+		for d.State == zonehold.StateAtRisk && now.Before(end) {
+			m, o := turnOf(d), zonehold.OutcomeInconclusive
+			if m == zonehold.MethodDNSTXT {
+				o = zonehold.OutcomeAbsent
+			}
+			d.NextCheckAt = now.Add(recheckSoon) // as while it runs
+			judged(a, d, m, o, zonehold.TriggerSchedule, zonehold.RecheckKeep, false, now)
+			if !d.NextCheckAt.After(now) {
+				t.Fatalf("after %q: next at %s", m, d.NextCheckAt)
+			}
+			now = d.NextCheckAt
+		}
+		if d.State != zonehold.StateLapsed {
+			t.Errorf("tried by %q: %s after twice its grace, %d misses", tried, d.State, d.Misses)
+		}
+	}
+}
