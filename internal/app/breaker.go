@@ -104,9 +104,9 @@ func (a *App) holdBack(ctx context.Context, tx *store.Tx, domains map[string]*st
 }
 
 // missingSince says since when a proof of a domain is missing; false: it has no
-// proof by that method.
+// proof by that method. Any method may bring the fresh proof of a frozen one.
 func missingSince(d *store.Domain, m zonehold.Method) (time.Time, bool) {
-	if m == d.Method {
+	if m == d.Method || !d.FrozenAt.IsZero() {
 		return d.MissingSince, true
 	}
 	if i := spareOf(d, m); i >= 0 {

@@ -37,3 +37,32 @@ func TestFrozenLapsesThoughAMethodCannotBeAsked(t *testing.T) {
 		}
 	}
 }
+
+// What the clock or a breaker keeps from counting keeps a frozen domain, too,
+// by whatever method its fresh proof is looked for.
+func TestFrozenIsHeldBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newDriven()
+		who := actor(t, s, "alpha")
+		a := make1(t, s, Config{Clock: c.now}, quick)
+		for _, method := range []zonehold.Method{zonehold.MethodDNSTXT, zonehold.MethodFile, ""} {
+			name := zonehold.Hostname("by-" + string(method) + ".example")
+			if method == "" {
+				name = "by-all.example"
+			}
+			settle(t, s, who, c.now(), name)
+			d := get(t, a, who, string(name))
+			freezeNow(t, a, d.ID)
+			d = get(t, a, who, d.ID)
+			d.Method = method // to be asked
+			f := running(t, a, d, report(method, zonehold.OutcomeAbsent))
+			a.clock.barred = a.clock.mono() + lapseRest
+			if err := a.commitFinishes(t.Context(), []*finish{f}); err != nil {
+				t.Fatal(err)
+			}
+			if at, err := a.Attempt(t.Context(), who, f.attempt.ID); err != nil || !f.held || len(at.Notes) == 0 || at.Notes[0].Code != "verdict_held" {
+				t.Errorf("a look by %q is not held back: %+v, %v", method, at, err)
+			}
+		}
+	})
+}
