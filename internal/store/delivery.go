@@ -97,46 +97,51 @@ type ClaimQuery struct {
 const farAway = 48 * time.Hour
 
 // withWaiting walks from outlet to outlet that has something waiting, one step
-// of the index each.
-const withWaiting = `WITH RECURSIVE w (id) AS (
-		SELECT * FROM (SELECT outlet_id FROM deliveries WHERE state = 'waiting' AND outlet_id > $1 ORDER BY outlet_id LIMIT 1) AS one
+// of the index each, and says of each whether it is ready. The steps are
+// bounded, not the rows that are ready: a limit on these would need them in
+// order, and so a walk over everything.
+const withWaiting = `WITH RECURSIVE w (id, step) AS (
+		SELECT * FROM (SELECT outlet_id, 1 FROM deliveries WHERE state = 'waiting' AND outlet_id > $1 ORDER BY outlet_id LIMIT 1) AS one
 		UNION ALL
-		SELECT (SELECT outlet_id FROM deliveries WHERE state = 'waiting' AND outlet_id > w.id ORDER BY outlet_id LIMIT 1) FROM w WHERE w.id IS NOT NULL)
-	SELECT ` + outletColumns + `, (SELECT count(*) FROM deliveries WHERE state = 'sending' AND outlet_id = outlets.id)
-	FROM w JOIN outlets ON outlets.id = w.id WHERE outlets.kind = $2 AND (
+		SELECT (SELECT outlet_id FROM deliveries WHERE state = 'waiting' AND outlet_id > w.id ORDER BY outlet_id LIMIT 1), step + 1
+			FROM w WHERE w.id IS NOT NULL AND step < $5)
+	SELECT w.id, EXISTS (SELECT 1 FROM outlets WHERE outlets.id = w.id AND outlets.kind = $2 AND (
 		outlets.enabled = 1 AND (outlets.pause_until <= $3 OR outlets.pause_until > $4) AND EXISTS
-			(SELECT 1 FROM deliveries WHERE state = 'waiting' AND outlet_id = outlets.id AND (due_at <= $3 OR due_at > $4))
-		OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'waiting' AND outlet_id = outlets.id AND due_at = 0))
-	LIMIT $5`
+			(SELECT 1 FROM deliveries WHERE state = 'waiting' AND outlet_id = w.id AND (due_at <= $3 OR due_at > $4))
+		OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'waiting' AND outlet_id = w.id AND due_at = 0)))
+	FROM w WHERE w.id IS NOT NULL ORDER BY w.step`
+
+// walkSteps is how many outlets one look goes over, at least.
+const walkSteps = 64
 
 // Claim takes deliveries that are due, for one sender. Last is the last outlet
-// looked at, for ClaimQuery.After of the next call; "" when there was none.
+// looked at, for ClaimQuery.After of the next call; "" when there was none
+// left.
 func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last string, err error) {
-	now, far := micros(q.Now), micros(q.Now.Add(farAway))
-	type ready struct {
-		*Outlet
-		sending int
+	if q.Slots <= 0 {
+		return nil, "", nil
 	}
-	rows, err := s.r.QueryContext(ctx, withWaiting, q.After, q.Kind, now, far, q.Slots)
-	found, err := collect(rows, err, func(row scanner) (r ready, err error) {
-		r.Outlet, err = scanOutletWith(row, &r.sending)
-		return r, err
+	now, far := micros(q.Now), micros(q.Now.Add(farAway))
+	rows, err := s.r.QueryContext(ctx, withWaiting, q.After, q.Kind, now, far, max(2*q.Slots, walkSteps))
+	var ready []string
+	_, err = collect(rows, err, func(row scanner) (none struct{}, err error) {
+		due := false
+		if err = row.Scan(&last, &due); err == nil && due {
+			ready = append(ready, last)
+		}
+		return none, err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("looking for deliveries: %w", err)
 	}
-	if len(found) == 0 {
-		return nil, "", nil
+	if len(ready) == 0 {
+		return nil, last, nil
 	}
 	err = s.InTx(ctx, func(tx *Tx) error {
 		slots, tired, mine := q.Slots, q.Tired, map[string]int{}
 		claims = nil
-		for _, r := range found {
-			if slots == 0 {
-				break
-			}
-			last = r.ID
-			o, sending, err := tx.lockOutlet(ctx, r.ID)
+		for _, id := range ready {
+			o, sending, err := tx.lockOutlet(ctx, id)
 			if err != nil {
 				return err
 			}
@@ -166,9 +171,12 @@ func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last 
 			if weak {
 				tired -= len(taken)
 			}
-			slots -= len(taken)
 			mine[o.AccountID] += len(taken)
 			claims = append(claims, taken...)
+			if slots -= len(taken); slots == 0 {
+				last = id
+				break
+			}
 		}
 		return tx.withEvents(ctx, claims)
 	})
@@ -177,6 +185,8 @@ func (s *Store) Claim(ctx context.Context, q ClaimQuery) (claims []*Claim, last 
 	}
 	return claims, last, nil
 }
+
+const countSending = "SELECT count(*) FROM deliveries WHERE state = 'sending' AND outlet_id = $1"
 
 // lockOutlet locks an outlet, so that one process at a time claims for it; nil
 // when another one does, or it is gone.
@@ -193,7 +203,7 @@ func (tx *Tx) lockOutlet(ctx context.Context, id string) (*Outlet, int, error) {
 	// Counted after the lock was got, in a statement of its own: it sees what
 	// the last holder did.
 	sending := 0
-	err = tx.q.QueryRowContext(ctx, "SELECT count(*) FROM deliveries WHERE state = 'sending' AND outlet_id = $1", id).Scan(&sending)
+	err = tx.q.QueryRowContext(ctx, countSending, id).Scan(&sending)
 	return found[0], sending, err
 }
 

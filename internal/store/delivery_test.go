@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -218,6 +219,43 @@ func TestClaimsBeyondTheSlots(t *testing.T) {
 			if n != 4 {
 				t.Errorf("%s: %d claimed, want 4", id, n)
 			}
+		}
+	})
+}
+
+// One walk comes to every outlet, each after the one before, however the
+// database likes to join tables.
+func TestClaimsGoInOrder(t *testing.T) {
+	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+		if cfg.URL != "" {
+			cfg.URL += map[bool]string{true: "&", false: "?"}[strings.Contains(cfg.URL, "?")] + "enable_nestloop=off"
+		}
+		s := storetest.Open(t, cfg)
+		const outlets = 300
+		for i := range outlets {
+			o := outletOf(t, s, fmt.Sprint("a", i%10), "*")
+			if i >= outlets-10 { // of each account once
+				happen(t, s, o.AccountID, zonehold.EventDomainUpdated)
+			}
+		}
+		if n := fanOut(t, s); n != outlets {
+			t.Fatalf("%d deliveries", n)
+		}
+		var order []string
+		for after, calls := "", 0; ; calls++ {
+			claims, last, err := s.Claim(t.Context(), store.ClaimQuery{Kind: store.KindWebhook, Now: noon, Lease: time.Minute, Slots: 7, PerOutlet: 4, Tired: 2, After: after})
+			if err != nil || calls > outlets {
+				t.Fatal(calls, err)
+			}
+			for _, c := range claims {
+				order = append(order, c.OutletID)
+			}
+			if after = last; last == "" {
+				break
+			}
+		}
+		if len(order) != outlets || !slices.IsSorted(order) {
+			t.Errorf("one walk came to %d of %d outlets, in order: %v", len(order), outlets, slices.IsSorted(order))
 		}
 	})
 }
