@@ -95,6 +95,19 @@ func (tx *Tx) Outlet(ctx context.Context, id string) (*Outlet, error) {
 	return o, missing("finding an outlet", err)
 }
 
+// holdOutlet finds an outlet and locks its account, under which alone it
+// changes.
+func (tx *Tx) holdOutlet(ctx context.Context, id string) (*Outlet, error) {
+	o, err := tx.Outlet(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.LockAccount(ctx, o.AccountID); err != nil {
+		return nil, err
+	}
+	return tx.Outlet(ctx, id) // it may have changed before the lock
+}
+
 // Outlets lists the outlets of an account of one kind.
 func (s *Store) Outlets(ctx context.Context, accountID, kind string) ([]*Outlet, error) {
 	rows, err := s.r.QueryContext(ctx, "SELECT "+outletColumns+" FROM outlets WHERE account_id = $1 AND kind = $2 ORDER BY id", accountID, kind)
@@ -106,15 +119,8 @@ func (s *Store) Outlets(ctx context.Context, accountID, kind string) ([]*Outlet,
 // that is enabled again gets the events from now on, and is forgiven. It locks
 // the account; what was under way for one that is disabled is canceled.
 func (tx *Tx) SetOutlet(ctx context.Context, id string, enabled bool, patterns []string, now time.Time) error {
-	o, err := tx.Outlet(ctx, id)
+	o, err := tx.holdOutlet(ctx, id)
 	if err != nil {
-		return err
-	}
-	if err := tx.LockAccount(ctx, o.AccountID); err != nil {
-		return err
-	}
-	// Again, as it may have changed before the lock.
-	if o, err = tx.Outlet(ctx, id); err != nil {
 		return err
 	}
 	if _, err := tx.q.ExecContext(ctx, "UPDATE outlets SET patterns = $1 WHERE id = $2", Text(toJSON(patterns)), id); err != nil {
@@ -145,14 +151,8 @@ func (tx *Tx) SetOutlet(ctx context.Context, id string, enabled bool, patterns [
 // DeleteOutlet forgets an outlet and its deliveries, or ErrNotFound. It locks
 // the account.
 func (tx *Tx) DeleteOutlet(ctx context.Context, id string) error {
-	o, err := tx.Outlet(ctx, id)
+	o, err := tx.holdOutlet(ctx, id)
 	if err != nil {
-		return err
-	}
-	if err := tx.LockAccount(ctx, o.AccountID); err != nil {
-		return err
-	}
-	if o, err = tx.Outlet(ctx, id); err != nil {
 		return err
 	}
 	if o.Enabled {
