@@ -217,6 +217,26 @@ func TestSettleManyFlips(t *testing.T) {
 	})
 }
 
+// A try to write that was made while the clock was ahead is no chore.
+func TestNewestChore(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx, now := t.Context(), time.Now().UTC().Truncate(time.Microsecond)
+		if at, err := s.NewestChore(ctx); err != nil || !at.IsZero() {
+			t.Errorf("before any: %s, %v", at, err)
+		}
+		if took, err := s.TakeChore(ctx, "breakers", now, time.Minute); err != nil || !took {
+			t.Fatal(took, err)
+		}
+		_, err := s.Writer().ExecContext(ctx, "INSERT INTO chores (name, ran_at) VALUES ('write', $1)", now.AddDate(1, 0, 0).UnixMicro())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, err := s.NewestChore(ctx); err != nil || !at.Equal(now) {
+			t.Errorf("newest %s, want %s, %v", at, now, err)
+		}
+	})
+}
+
 func TestBeatTellsACopy(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		ctx := t.Context()
