@@ -189,3 +189,26 @@ func TestCopyOfANodeTakesANewID(t *testing.T) {
 		}
 	})
 }
+
+// What was planned while a clock was ahead is planned anew, once.
+func TestFarPlansComeNearer(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c, who := newDriven(), actor(t, s, "alpha")
+		a := make1(t, s, Config{Clock: c.now}, quick)
+		soon := c.now().Add(time.Hour).Truncate(time.Microsecond)
+		settle(t, s, who, soon, "soon.example")
+		settle(t, s, who, c.now().AddDate(5, 0, 0), "far.example")
+		for range 2 {
+			if err := a.planFar(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := get(t, a, who, "soon.example"); !d.NextCheckAt.Equal(soon) || d.Version != 1 {
+			t.Errorf("what was planned well: %s, version %d", d.NextCheckAt, d.Version)
+		}
+		d := get(t, a, who, "far.example")
+		if d.NextCheckAt.Before(c.now()) || d.NextCheckAt.After(c.now().Add(a.cfg.RecheckInterval)) || d.Version != 2 {
+			t.Errorf("what was planned in five years: %s, version %d", d.NextCheckAt, d.Version)
+		}
+	})
+}

@@ -306,19 +306,25 @@ func (a *App) planFar(ctx context.Context) error {
 		if err != nil || len(far) == 0 {
 			return err
 		}
-		at := make(map[string]time.Time, len(far))
-		for _, d := range far {
-			at[d.ID] = now.Add(within(a.cfg.RecheckInterval))
+		ids := make([]string, len(far))
+		for i, d := range far {
+			ids[i] = d.ID
 		}
 		if err := a.store.InTx(ctx, func(tx *store.Tx) error {
-			ids := slices.Sorted(maps.Keys(at))
-			if _, err := tx.LockDomains(ctx, ids); err != nil {
+			held, err := tx.LockDomains(ctx, ids)
+			if err != nil {
 				return err
+			}
+			at := make(map[string]time.Time, len(held))
+			for id, d := range held {
+				if d.NextCheckAt.After(now.Add(reach)) { // nobody has planned it meanwhile
+					at[id] = now.Add(within(a.cfg.RecheckInterval))
+				}
 			}
 			if err := tx.SetNextChecks(ctx, at); err != nil {
 				return err
 			}
-			return tx.Touch(ctx, ids)
+			return tx.Touch(ctx, slices.Sorted(maps.Keys(at)))
 		}); err != nil {
 			return err
 		}
