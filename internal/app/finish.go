@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -38,20 +39,28 @@ type finish struct {
 // dropped; one of a claim that has changed or is gone makes the attempt
 // canceled and changes nothing else (threat T44).
 func (a *App) commitFinishes(ctx context.Context, finishes []*finish) error {
+	judging := false
 	return widening(func(more []string) error {
-		return a.store.InTx(ctx, func(tx *store.Tx) error { return a.finishHolding(ctx, tx, finishes, more) })
+		err := a.store.InTx(ctx, func(tx *store.Tx) error { return a.finishHolding(ctx, tx, finishes, more, judging) })
+		if errors.Is(err, errFreshProof) {
+			judging = true
+			return &wider{} // again, with no more domains
+		}
+		return err
 	})
 }
 
-// finishIn does so inside a transaction that has locked no domain yet. Where
-// proofs of others end by it, it may fail by *wider.
+// finishIn does so inside a transaction that judges, if it has locked a domain
+// yet (see lockForProof). Where proofs of others end by it, it may fail by
+// *wider.
 func (a *App) finishIn(ctx context.Context, tx *store.Tx, finishes []*finish) error {
-	return a.finishHolding(ctx, tx, finishes, nil)
+	return a.finishHolding(ctx, tx, finishes, nil, true)
 }
 
 // finishHolding does so holding more domains besides those of the finishes.
-func (a *App) finishHolding(ctx context.Context, tx *store.Tx, finishes []*finish, more []string) error {
-	rivals, err := a.rivals(ctx, tx, finishes)
+// Without judging it may fail by errFreshProof.
+func (a *App) finishHolding(ctx context.Context, tx *store.Tx, finishes []*finish, more []string, judging bool) error {
+	rivals, err := a.rivals(ctx, tx, finishes, judging)
 	if err != nil {
 		return err
 	}

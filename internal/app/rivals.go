@@ -17,6 +17,7 @@ import (
 // the same names, and what follows for them.
 type rivals struct {
 	exclusive bool
+	judging   bool                                 // alone, of all transactions; else holders and contests were not read
 	holders   map[zonehold.Hostname][]store.Holder // whose proof stands, the oldest first
 	contests  map[zonehold.Hostname]*store.Contest // open ones
 	offers    []*store.Transfer                    // that may be open
@@ -44,12 +45,17 @@ var lostReasons = map[problem.Code]string{
 	"claim_superseded":  "registered_anew",
 }
 
+// errFreshProof says that a proof is to be judged by a transaction that does
+// not judge.
+var errFreshProof = errors.New("a proof is fresh that was not")
+
 // rivals finds what there is beside the claims of the finishes. Where one
 // account may have a name, no other transaction judges fresh proofs until the
-// end of this one.
-func (a *App) rivals(ctx context.Context, tx *store.Tx, finishes []*finish) (*rivals, error) {
+// end of one that judges. Without judging, one that has nothing to judge leaves
+// the others alone; judge fails by errFreshProof where that was wrong.
+func (a *App) rivals(ctx context.Context, tx *store.Tx, finishes []*finish, judging bool) (*rivals, error) {
 	r := &rivals{
-		exclusive: a.cfg.Exclusive, proved: map[string]bool{}, taken: map[zonehold.Hostname]string{}, moved: map[string]*store.Contest{},
+		exclusive: a.cfg.Exclusive, judging: judging, proved: map[string]bool{}, taken: map[zonehold.Hostname]string{}, moved: map[string]*store.Contest{},
 		by: map[string]*store.Domain{}, told: map[zonehold.Hostname]*store.Contest{},
 	}
 	var all, good []string
@@ -63,11 +69,33 @@ func (a *App) rivals(ctx context.Context, tx *store.Tx, finishes []*finish) (*ri
 			r.proved[f.attempt.DomainID] = true
 		}
 	}
+	if r.exclusive && !r.judging {
+		var err error
+		if r.judging, err = toJudge(ctx, tx, all, good); err != nil {
+			return nil, err
+		}
+	}
 	return r, a.readRivals(ctx, tx, r, all, good)
 }
 
+// toJudge reports whether there is something to judge: a good proof of a claim
+// that none stands for, or a contest about a name. Nothing is locked yet. A
+// contest that begins after it cannot be decided by what was seen before.
+func toJudge(ctx context.Context, tx *store.Tx, all, good []string) (bool, error) {
+	contests, err := tx.OpenContests(ctx, all)
+	if err != nil || len(contests) > 0 || len(good) == 0 {
+		return len(contests) > 0, err
+	}
+	found, err := tx.ProvedBeside(ctx, good)
+	standing := make(map[string]bool, len(found))
+	for _, h := range found {
+		standing[h.ID] = true
+	}
+	return slices.ContainsFunc(good, func(id string) bool { return !standing[id] }), err
+}
+
 func (a *App) readRivals(ctx context.Context, tx *store.Tx, r *rivals, all, good []string) (err error) {
-	if r.exclusive && len(all) > 0 {
+	if r.exclusive && r.judging && len(all) > 0 {
 		if err := tx.LockProofs(ctx); err != nil {
 			return err
 		}
@@ -106,7 +134,7 @@ func (r *rivals) any() bool { return r.exclusive || len(r.offers) > 0 }
 // rivalsOf lists the domains that have to be held to judge a fresh proof of
 // one domain, with itself. It locks what comes before domains.
 func (a *App) rivalsOf(ctx context.Context, tx *store.Tx, domainID string) ([]string, error) {
-	r := &rivals{exclusive: a.cfg.Exclusive}
+	r := &rivals{exclusive: a.cfg.Exclusive, judging: true}
 	ids := []string{domainID}
 	err := a.readRivals(ctx, tx, r, ids, ids)
 	return append(r.domains(), domainID), err
@@ -123,10 +151,16 @@ func (a *App) judge(ctx context.Context, tx *store.Tx, r *rivals, held map[strin
 	if e.Method == zonehold.MethodDelegated {
 		return nil
 	}
-	owner := r.taken[d.Hostname]
-	if holds(d) && (owner == "" || owner == d.AccountID) {
-		r.taken[d.Hostname] = d.AccountID
+	leaves := r.leaves(d.ID)
+	switch {
+	case holds(d) && !leaves:
 		return nil
+	case r.exclusive && !r.judging:
+		return errFreshProof
+	}
+	owner := ""
+	if r.exclusive || leaves {
+		owner = r.taken[d.Hostname]
 	}
 	var others []*store.Domain // of other accounts, that stand in the way
 	if r.exclusive {
@@ -438,7 +472,7 @@ func (a *App) judgeAll(ctx context.Context, tx *store.Tx, r *rivals, held map[st
 	}
 	for i, f := range finishes {
 		if ends[i].Outcome == zonehold.OutcomeVerified && running[f.attempt.ID] {
-			if err := a.judge(ctx, tx, r, held, f, &ends[i], now); err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err := a.judge(ctx, tx, r, held, f, &ends[i], now); err != nil {
 				return err
 			}
 		}

@@ -97,7 +97,7 @@ func (tx *Tx) HoldersAgainst(ctx context.Context, name zonehold.Hostname, accoun
 }
 
 // OpenContests finds the open contests about the names of the given domains,
-// by name. The caller holds LockProofs.
+// by name. Who is to change them holds LockProofs.
 func (tx *Tx) OpenContests(ctx context.Context, domainIDs []string) (map[zonehold.Hostname]*Contest, error) {
 	find := bulk{types: "t", text: "WITH v (v_id) AS ({rows}) SELECT " + contestColumns + ` FROM contests WHERE state = 'open'
 		AND hostname IN (SELECT hostname FROM domains WHERE id IN (SELECT v_id FROM v))`}
