@@ -274,7 +274,7 @@ func (t *tally) forget() {
 	t.places = nil
 }
 
-// share writes what this process has counted where proofs go missing, so that
+// shareCounts writes what this process has counted where proofs go missing, so that
 // the others know it.
 func (a *App) shareCounts(ctx context.Context) error {
 	now := a.now()

@@ -74,7 +74,7 @@ func (a *App) tendOne(ctx context.Context, b *zonehold.Breaker, blind bool, now 
 	return a.probe(ctx, b, now)
 }
 
-// change alters a breaker that is not closed, under a lock. fn returns false
+// changeBreaker alters a breaker that is not closed, under a lock. fn returns false
 // to leave it.
 func (a *App) changeBreaker(ctx context.Context, id string, fn func(tx *store.Tx, b *zonehold.Breaker) (bool, error)) error {
 	return a.store.InTx(ctx, func(tx *store.Tx) error {

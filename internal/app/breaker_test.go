@@ -56,7 +56,7 @@ func (l *land) back() {
 	l.gone = nil
 }
 
-// name is the i-th domain at a host; hostOfName and networkOfName find where
+// name is the i-th domain at a host; places finds where
 // it is.
 func name(host string, i int) zonehold.Hostname {
 	return zonehold.Hostname(fmt.Sprintf("n%d-%s.example", i, host))
@@ -200,7 +200,7 @@ func tended(t testing.TB, a *App) {
 	}
 }
 
-// still starts an app whose sweeps only the test begins.
+// stillApp starts an app whose sweeps only the test begins.
 func stillApp(t testing.TB, s *store.Store, c *driven, check CheckFunc, cfg Config) *App {
 	t.Helper()
 	tm := quick
