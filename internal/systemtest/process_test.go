@@ -19,7 +19,7 @@ import (
 
 // patience is how long a test waits for what takes a moment: machines may be
 // busy.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // environment is that of this process without settings of the program.
 func environment(t *testing.T, more ...string) []string {
@@ -178,7 +178,7 @@ func (s *server) metric(name string) float64 {
 	return sum
 }
 
-var plain = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
+var plain = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 
 func fetch(url string) (status int, body string, err error) {
 	resp, err := plain.Get(url)

@@ -140,7 +140,7 @@ func waitZone(t *testing.T, server, zone string) {
 	m := new(dns.Msg).SetQuestion(zone, dns.TypeSOA)
 	c := &dns.Client{Timeout: 500 * time.Millisecond}
 	var last error
-	for range 100 {
+	for range 600 {
 		r, _, err := c.Exchange(m, server)
 		if err == nil && r.Rcode == dns.RcodeSuccess && r.Authoritative {
 			return
@@ -178,7 +178,7 @@ http {
 
 func waitTCP(t *testing.T, addr string) {
 	t.Helper()
-	for range 100 {
+	for range 600 {
 		c, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			c.Close()

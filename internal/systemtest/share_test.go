@@ -39,6 +39,7 @@ func TestShare(t *testing.T) {
 	waitFor(t, "checks that end on both", func() bool { return a.metric(finishedChecks) > 0 && b.metric(finishedChecks) > 0 })
 	running := net.look(t, onB, net.sites)
 	byA := a.metric(finishedChecks)
+	p := measurePace(t)
 	a.kill()
 	killed := time.Now()
 	t.Logf("%d of %d checks in progress when one of two servers was killed; it had ended %v", running, len(net.sites), byA)
@@ -49,9 +50,7 @@ func TestShare(t *testing.T) {
 	took := time.Since(killed)
 	byB := b.metric(finishedChecks)
 	t.Logf("all ended %.1f s later, %v on the other server", took.Seconds(), byB)
-	if took > 30*time.Second {
-		t.Error("more than 30 s")
-	}
+	p.soon(t, "the last check", took, promised)
 	if byB < float64(len(net.sites)/2) {
 		t.Errorf("the other server counts %v checks", byB)
 	}

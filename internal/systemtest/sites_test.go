@@ -64,7 +64,7 @@ type internet struct {
 // Answers of slow sites come that late. The program gives a name server 1.5 s
 // and a web server much more.
 const (
-	slowDNS = 700 * time.Millisecond
+	slowDNS = 500 * time.Millisecond
 	slowWeb = 2 * time.Second
 )
 
