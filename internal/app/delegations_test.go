@@ -186,11 +186,14 @@ func TestDelegationExpires(t *testing.T) {
 		who, beta := actor(t, s, "alpha"), actor(t, s, "beta")
 		proven(t, a, p, who, "example.com", zonehold.MethodDNSTXT)
 		d := create(t, a, beta, "example.com")
-		in := NewDelegation{Domain: "example.com", Account: "beta", ExpiresAt: time.Now().Add(3 * time.Second)}
+		in := NewDelegation{Domain: "example.com", Account: "beta", ExpiresAt: time.Now().Add(time.Hour)}
 		if _, err := a.Delegate(t.Context(), who, in); err != nil {
 			t.Fatal(err)
 		}
-		untilState(t, a, beta, d.ID, zonehold.StateVerified)
+		if d = untilState(t, a, beta, d.ID, zonehold.StateVerified); d.NextCheckAt.IsZero() || d.NextCheckAt.After(in.ExpiresAt) {
+			t.Errorf("next check %s, and it ends %s", d.NextCheckAt, in.ExpiresAt)
+		}
+		expire(t, s, "delegations", d.ID)
 		d = untilState(t, a, beta, d.ID, zonehold.StateLapsed)
 		if d.Problem == nil || d.Problem.Code != "delegation_cancelled" {
 			t.Errorf("%+v", d.Problem)
@@ -202,6 +205,17 @@ func TestDelegationExpires(t *testing.T) {
 		}
 		untilState(t, a, beta, d.ID, zonehold.StateVerified)
 	})
+}
+
+// expire ends what a domain was given at once, as if its time had come.
+func expire(t *testing.T, s *store.Store, table, domainID string) (end time.Time) {
+	t.Helper()
+	end = time.Now().UTC().Truncate(time.Microsecond)
+	if _, err := s.Writer().ExecContext(t.Context(), "UPDATE "+table+" SET expires_at = $1", end.UnixMicro()); err != nil {
+		t.Fatal(err)
+	}
+	plan(t, s, domainID, end)
+	return end
 }
 
 // Whatever takes the giver's proof takes what rests on it, through every link,

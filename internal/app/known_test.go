@@ -130,7 +130,7 @@ func untilState(t testing.TB, a *App, who zonehold.Actor, ref string, state zone
 func settled(t testing.TB, a *App, who zonehold.Actor, ref string) *Domain {
 	t.Helper()
 	return until(t, a, who, ref, "settled", func(d *Domain) bool {
-		return d.Running == nil && (d.NextCheckAt.IsZero() || d.NextCheckAt.After(time.Now().Add(time.Minute)))
+		return d.Running == nil && (d.NextCheckAt.IsZero() || d.NextCheckAt.After(a.now().Add(time.Minute)))
 	})
 }
 

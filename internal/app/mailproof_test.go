@@ -235,7 +235,7 @@ func TestMailCodeDuringACheck(t *testing.T) {
 	code := p.send(p.who, p.d.ID, "admin")
 	running := begin(t, p.App, p.who, p.d.ID, zonehold.MethodDNSTXT)
 	<-b.begun
-	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	_, err := p.ConfirmMailCode(short, p.who, p.d.ID, code)
 	cancel()
 	if e := wantKind(t, err, KindConflict); e.Attempt == nil || e.Attempt.ID != running.ID {

@@ -61,7 +61,7 @@ func TestCombinerSurvivesAPanic(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Error(errors.New("the next call waits for ever"))
 	}
 }
