@@ -53,22 +53,17 @@ func (a *App) renew(ctx context.Context, tx *store.Tx, d *store.Domain, now time
 	return a.drop(ctx, tx, []string{d.ID}, now)
 }
 
-// renewOld gives a locked claim that is not to be frozen new tokens where those
-// that it has are from before its registration changed: a record that stands
-// already says nothing of the owner as it is now (threat T43). Its state stays.
-// The caller writes the domain and the events; there are none where its tokens
-// are newer.
-func (a *App) renewOld(ctx context.Context, tx *store.Tx, d *store.Domain, r *store.Registration, now time.Time) ([]*zonehold.Event, error) {
-	made, err := tx.TokensMade(ctx, d.ID)
-	if err != nil || !made.Before(r.FreezeAt) {
-		return nil, err
-	}
+// renewOld gives a locked claim whose tokens are from before a change of owner,
+// and that is not to be frozen, new ones: a record that stands already says
+// nothing of the owner as it is now (threat T43). Its state stays. The caller
+// writes the domain and the events.
+func (a *App) renewOld(ctx context.Context, tx *store.Tx, d *store.Domain, reason zonehold.FreezeReason, now time.Time) ([]*zonehold.Event, error) {
 	if err := a.renew(ctx, tx, d, now); err != nil {
 		return nil, err
 	}
 	d.Spares, d.UpdatedAt = nil, now
 	data := domainData(d)
-	data["freeze_reason"] = string(r.FreezeReason)
+	data["freeze_reason"] = string(reason)
 	return []*zonehold.Event{newEvent(zonehold.EventChallengeCreated, d.AccountID, d.ID, now, data)}, nil
 }
 

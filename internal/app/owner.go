@@ -324,9 +324,9 @@ func (a *App) eachUnder(ctx context.Context, name zonehold.Hostname, made time.T
 	}
 }
 
-// freezeUnder freezes the claims on a registration whose owner has changed, and
-// those below it, as far as they were proved before. The others from before get
-// new tokens, too.
+// freezeUnder freezes the proved claims on a registration whose owner has
+// changed, and those below it, as far as their tokens or their proofs are from
+// before. The others from before get new tokens, too.
 func (a *App) freezeUnder(ctx context.Context, name zonehold.Hostname) error {
 	r, err := a.store.Registration(ctx, name)
 	if err != nil || r.FreezeReason == "" {
@@ -334,11 +334,17 @@ func (a *App) freezeUnder(ctx context.Context, name zonehold.Hostname) error {
 	}
 	return a.eachUnder(ctx, name, r.FreezeAt, r.FreezeAfter,
 		func(tx *store.Tx, d *store.Domain, now time.Time) (events []*zonehold.Event, err error) {
-			switch {
-			case !d.State.Verified(), !d.FrozenAt.IsZero(), restsElsewhere(d.Method):
-				events, err = a.renewOld(ctx, tx, d, r, now)
-			case d.VerifiedAt.Before(r.FreezeAt):
+			made, err := tx.TokensMade(ctx, d.ID)
+			if err != nil || !made.Before(r.FreezeAt) {
+				return nil, err // of the owner as it is now, as far as anybody can see
+			}
+			// A record with the values from before may have stood there already
+			// when it was seen after the change.
+			stale := d.VerifiedAt.Before(r.FreezeAt) || d.Method.Token()
+			if d.State.Verified() && d.FrozenAt.IsZero() && !restsElsewhere(d.Method) && stale {
 				events, err = a.freeze(ctx, tx, d, r.FreezeReason, now)
+			} else {
+				events, err = a.renewOld(ctx, tx, d, r.FreezeReason, now)
 			}
 			if err != nil || len(events) == 0 {
 				return events, err

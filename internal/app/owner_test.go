@@ -176,6 +176,30 @@ func TestOwnerChangeRenewsUnprovedClaims(t *testing.T) {
 	})
 }
 
+// T43: nor may such a record have proved one between the change and the look
+// that saw it.
+func TestOwnerChangeFreezesWhatOldValuesProvedSince(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWatched(t, s)
+		w.net.Zone("shop.example")
+		w.register(func(*testnet.Registration) {})
+		anna, bert := actor(t, s, "anna"), actor(t, s, "bert")
+		w.proved(anna, "shop.example")
+		below := create(t, w.App, anna, "www.shop.example")
+		w.look(0)
+		w.register(func(r *testnet.Registration) { r.Created = w.now().AddDate(0, 0, 3) })
+		w.pass(4 * 24 * time.Hour)
+		w.set(below, true)
+		if at := w.check(anna, below.ID); at.Outcome != zonehold.OutcomeVerified {
+			t.Fatalf("before anybody knows: %s", at.Outcome)
+		}
+		fresh := w.proved(bert, "www.shop.example")
+		w.look(3)
+		w.frozen(anna, below.ID, zonehold.FreezeRegistered)
+		w.frozen(bert, fresh.ID, "")
+	})
+}
+
 // revoke has a domain lapse, without new values.
 func (w *watched) revoke(id string) {
 	w.t.Helper()
