@@ -294,3 +294,38 @@ func TestDomainToken(t *testing.T) {
 		wantKind(t, err, KindNotFound)
 	})
 }
+
+// A token of a domain at risk does not outlive the time of grace, nor begin
+// after it.
+func TestDomainTokenAtRisk(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newContenders(t, s, Config{RecheckGrace: 24 * time.Hour})
+		who := actor(t, s, "alpha")
+		d := c.proved(who, "www.example.com")
+		c.set(d, false)
+		c.check(who, d.ID)
+		d = c.want(who, d.ID, zonehold.StateAtRisk)
+		expires := func(life time.Duration) time.Time {
+			t.Helper()
+			tok, err := c.DomainToken(t.Context(), who, d.ID, NewDomainToken{Life: life})
+			if err != nil {
+				t.Fatal(err)
+			}
+			claims, err := evidence.VerifyToken(tok.Token, trusted(t, c.App), "", c.now())
+			if err != nil || claims.State != "at_risk" || !tok.ExpiresAt.Equal(time.Unix(claims.Expires, 0)) {
+				t.Fatalf("%+v until %s, %v", claims, tok.ExpiresAt, err)
+			}
+			return tok.ExpiresAt
+		}
+		if got, want := expires(time.Hour), c.now().Add(time.Hour).Truncate(time.Second); !got.Equal(want) {
+			t.Errorf("a day before the end the token lives until %s, want %s", got, want)
+		}
+		c.pass(d.GraceEndsAt.Sub(c.now()) - 5*time.Minute)
+		if got, want := expires(time.Hour), d.GraceEndsAt.Truncate(time.Second); !got.Equal(want) {
+			t.Errorf("five minutes before the end the token lives until %s, want %s", got, want)
+		}
+		c.pass(5 * time.Minute)
+		_, err := c.DomainToken(t.Context(), who, d.ID, NewDomainToken{})
+		wantKind(t, err, KindConflict)
+	})
+}

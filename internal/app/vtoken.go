@@ -50,11 +50,18 @@ func (a *App) DomainToken(ctx context.Context, actor zonehold.Actor, ref string,
 	if err != nil {
 		return nil, err
 	}
+	unproved := &Error{Kind: KindConflict, Message: "The domain is not proved now, so there is nothing to sign. Its problem says what to do."}
 	if !d.State.Verified() || !d.FrozenAt.IsZero() {
-		return nil, &Error{Kind: KindConflict, Message: "The domain is not proved now, so there is nothing to sign. Its problem says what to do."}
+		return nil, unproved
 	}
 	now := a.now()
 	exp := now.Add(life).Truncate(time.Second)
+	if end := d.GraceEndsAt; d.State == zonehold.StateAtRisk && end.Before(exp) {
+		exp = end.Truncate(time.Second) // the rights may end then
+	}
+	if !exp.After(now) {
+		return nil, unproved
+	}
 	c := evidence.Claims{
 		Issuer: a.issuer(), Subject: string(d.Hostname), Audience: in.Audience, IssuedAt: now.Unix(), Expires: exp.Unix(), ID: zonehold.NewUUID(),
 		DomainID: d.ID, AccountID: d.AccountID, State: string(d.State), Method: string(d.Method), Assurance: string(d.Assurance),
