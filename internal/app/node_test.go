@@ -127,9 +127,9 @@ func TestLostHeartbeatStopsTheChecks(t *testing.T) {
 		if err := <-canceled; !errors.Is(err, errSuspended) {
 			t.Errorf("the check ended by %v", err)
 		}
-		if err := a.Healthy(t.Context()); err == nil {
-			t.Error("a node without a heartbeat calls itself healthy")
-		}
+		// A pause of the machine may have stopped the check before: then the last
+		// beat is young still.
+		await(t, func() bool { return a.Healthy(t.Context()) != nil })
 		down.Store(false)
 		if got := wait(t, a, who, at.ID); got.Outcome != zonehold.OutcomeVerified {
 			t.Errorf("in the end %s %s", got.State, got.Outcome)
@@ -205,8 +205,8 @@ func TestTwoNodesShareAndOneStopsInGoodOrder(t *testing.T) {
 		for i := range 40 {
 			ids = append(ids, begin(t, api, who, create(t, api, who, fmt.Sprintf("n%d.example", i)).ID, "").ID)
 		}
-		for ran[0].Load() == 0 || ran[1].Load() == 0 {
-			time.Sleep(10 * time.Millisecond)
+		for i := 40; ran[0].Load() == 0 || ran[1].Load() == 0; i++ { // one may be first at all that there is
+			ids = append(ids, begin(t, api, who, create(t, api, who, fmt.Sprintf("n%d.example", i)).ID, "").ID)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
@@ -218,7 +218,7 @@ func TestTwoNodesShareAndOneStopsInGoodOrder(t *testing.T) {
 				t.Errorf("attempt ended %s %s", got.State, got.Outcome)
 			}
 		}
-		if sum := ran[0].Load() + ran[1].Load(); sum < 40 {
+		if sum := ran[0].Load() + ran[1].Load(); sum < int64(len(ids)) {
 			t.Errorf("%d runs", sum)
 		}
 	})
@@ -246,7 +246,15 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		goleak.VerifyNone(t, before)
+		var left error
+		for end := time.Now().Add(60 * time.Second); ; { // Find itself is not patient for long
+			if left = goleak.Find(before); left == nil || time.Now().After(end) {
+				break
+			}
+		}
+		if left != nil {
+			t.Error(left)
+		}
 	})
 }
 
