@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/zonehold/zonehold"
 )
 
 // call describes one operation of the API.
@@ -34,6 +36,19 @@ type reply struct {
 	location string
 	retry    time.Duration
 	stream   func(w http.ResponseWriter, r *http.Request) // writes everything itself
+}
+
+// one answers with what a use case says of the thing with that id, unless the
+// id is bad.
+func one[T, W any](ctx context.Context, bad error, id string, ask func(context.Context, zonehold.Actor, string) (T, error), form func(T) W) (reply, error) {
+	if bad != nil {
+		return reply{}, bad
+	}
+	found, err := ask(ctx, actorOf(ctx), id)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{body: form(found)}, nil
 }
 
 // output is huma's view of a reply: a function that writes it.

@@ -71,25 +71,11 @@ func toRegistration(r *app.Registration) api.Registration {
 }
 
 func (s *server) getContest(ctx context.Context, in *DomainRef) (reply, error) {
-	if err := in.check(); err != nil {
-		return reply{}, err
-	}
-	c, err := s.Claims.Contest(ctx, actorOf(ctx), in.Ref)
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{body: toContest(c)}, nil
+	return one(ctx, in.check(), in.Ref, s.Claims.Contest, toContest)
 }
 
 func (s *server) withdrawContest(ctx context.Context, in *DomainRef) (reply, error) {
-	if err := in.check(); err != nil {
-		return reply{}, err
-	}
-	c, err := s.Claims.WithdrawContest(ctx, actorOf(ctx), in.Ref)
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{body: toContest(c)}, nil
+	return one(ctx, in.check(), in.Ref, s.Claims.WithdrawContest, toContest)
 }
 
 func (s *server) offerDomain(ctx context.Context, in *struct {
@@ -136,12 +122,5 @@ func (s *server) cancelTransfer(ctx context.Context, in *struct {
 }
 
 func (s *server) getRegistration(ctx context.Context, in *DomainRef) (reply, error) {
-	if err := in.check(); err != nil {
-		return reply{}, err
-	}
-	r, err := s.Claims.Registration(ctx, actorOf(ctx), in.Ref)
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{body: toRegistration(r)}, nil
+	return one(ctx, in.check(), in.Ref, s.Claims.Registration, toRegistration)
 }

@@ -75,14 +75,7 @@ func (c ConnectionRef) check() error {
 }
 
 func (s *server) testConnection(ctx context.Context, in *ConnectionRef) (reply, error) {
-	if err := in.check(); err != nil {
-		return reply{}, err
-	}
-	c, err := s.Grants.TestConnection(ctx, actorOf(ctx), in.ID)
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{body: toConnection(c)}, nil
+	return one(ctx, in.check(), in.ID, s.Grants.TestConnection, toConnection)
 }
 
 // Forcing is the parameter of removals that end proofs.

@@ -209,14 +209,7 @@ func (s *server) rotateWebhook(ctx context.Context, in *WebhookRef) (reply, erro
 }
 
 func (s *server) testWebhook(ctx context.Context, in *WebhookRef) (reply, error) {
-	if err := in.check(); err != nil {
-		return reply{}, err
-	}
-	d, err := s.Webhooks.TestWebhook(ctx, actorOf(ctx), in.ID)
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{body: toDelivery(d)}, nil
+	return one(ctx, in.check(), in.ID, s.Webhooks.TestWebhook, toDelivery)
 }
 
 type listDeliveriesInput struct {
@@ -252,14 +245,7 @@ func (d DeliveryRef) check() error {
 }
 
 func (s *server) getDelivery(ctx context.Context, in *DeliveryRef) (reply, error) {
-	if err := in.check(); err != nil {
-		return reply{}, err
-	}
-	d, err := s.Webhooks.Delivery(ctx, actorOf(ctx), in.ID)
-	if err != nil {
-		return reply{}, err
-	}
-	return reply{body: toDelivery(d)}, nil
+	return one(ctx, in.check(), in.ID, s.Webhooks.Delivery, toDelivery)
 }
 
 func (s *server) replayDelivery(ctx context.Context, in *DeliveryRef) (reply, error) {
