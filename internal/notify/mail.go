@@ -90,6 +90,12 @@ func (m *Mail) SendAs(ctx context.Context, id, to, subject, text string) error {
 	if err != nil {
 		return &Error{Kind: ErrUnreachable, Doing: "writing the mail", Text: clean(err.Error())}
 	}
+	return m.session(ctx, func(ctx context.Context, s *smtp.Client) error { return m.deliver(ctx, s, address, msg) })
+}
+
+// session connects, greets and signs in, and speaks with the relay as long as
+// use does, within the limit.
+func (m *Mail) session(ctx context.Context, use func(context.Context, *smtp.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, m.limit)
 	defer cancel()
 	conn, err := m.dial(ctx, "tcp", m.relay.Endpoint())
@@ -100,7 +106,11 @@ func (m *Mail) SendAs(ctx context.Context, id, to, subject, text string) error {
 	// Ends every read and write, whatever deadlines the client sets.
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	return m.deliver(ctx, &bounded{Conn: conn, left: readLimit}, address, msg)
+	s, err := m.greet(ctx, &bounded{Conn: conn, left: readLimit})
+	if err != nil {
+		return err
+	}
+	return use(ctx, s)
 }
 
 // message writes the mail. It carries no word of ours about programs, and says
@@ -165,12 +175,8 @@ func (m *Mail) greet(ctx context.Context, conn net.Conn) (*smtp.Client, error) {
 	return s, nil
 }
 
-// deliver speaks with the relay.
-func (m *Mail) deliver(ctx context.Context, conn net.Conn, to zonehold.MailAddress, msg *mail.Msg) error {
-	s, err := m.greet(ctx, conn)
-	if err != nil {
-		return err
-	}
+// deliver hands a mail over.
+func (m *Mail) deliver(ctx context.Context, s *smtp.Client, to zonehold.MailAddress, msg *mail.Msg) error {
 	if err := s.Mail("<" + string(m.from) + ">"); err != nil {
 		return failed(ctx, ErrUnreachable, "naming the sender", err)
 	}
