@@ -25,6 +25,10 @@ type Server struct {
 	cmd        *exec.Cmd
 }
 
+// restartable is an address that nobody else listens on, so that a port of it
+// stays free while its server is down.
+const restartable = "127.48.0.1"
+
 // StartServer starts one. It keeps what it committed, as in production.
 func StartServer(t testing.TB) *Server {
 	t.Helper()
@@ -43,13 +47,13 @@ func StartServer(t testing.TB) *Server {
 	if s.credential, err = serverUser(s.dir); err != nil {
 		t.Fatal(err)
 	}
-	if s.port, err = freePort(); err != nil {
-		t.Fatal(err)
-	}
 	if out, err := s.command("initdb", "-D", filepath.Join(s.dir, "data"), "-U", "zonehold", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync").CombinedOutput(); err != nil {
 		t.Fatalf("running initdb: %v\n%s", err, out)
 	}
-	s.URL = (&url.URL{Scheme: "postgres", User: url.User("zonehold"), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+	if s.port, err = freePort(restartable); err != nil {
+		t.Fatal(err)
+	}
+	s.URL = (&url.URL{Scheme: "postgres", User: url.User("zonehold"), Host: net.JoinHostPort(restartable, strconv.Itoa(s.port)),
 		Path: "/postgres", RawQuery: "sslmode=disable"}).String()
 	t.Cleanup(func() { s.Stop() })
 	s.Start()
@@ -67,7 +71,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 // Start starts it and waits until it answers.
 func (s *Server) Start() {
 	s.t.Helper()
-	s.cmd = s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", s.dir, "-c", "max_connections=100")
+	s.cmd = s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-h", restartable, "-p", strconv.Itoa(s.port), "-k", s.dir, "-c", "max_connections=100")
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("starting postgres: %v", err)
 	}

@@ -30,10 +30,6 @@ func startServer(durable bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	port, err := freePort()
-	if err != nil {
-		return "", err
-	}
 	data := filepath.Join(dir, "data")
 	run := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(filepath.Join(bin, name), args...)
@@ -46,6 +42,10 @@ func startServer(durable bool) (string, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
 		return "", fmt.Errorf("running initdb: %w\n%s", err, out)
+	}
+	port, err := freePort("127.0.0.1") // now: initdb takes time enough for others to get it
+	if err != nil {
+		return "", err
 	}
 	args := []string{"-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir, "-c", "max_connections=200"}
 	if !durable {
@@ -144,9 +144,9 @@ func serverUser(dir string) (*syscall.Credential, error) {
 	return nil, errors.New("running as root, and there is no user postgres or nobody to run the server as")
 }
 
-// freePort asks the kernel for a port that is free now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// freePort asks the kernel for a port of an address that is free now.
+func freePort(address string) (int, error) {
+	l, err := net.Listen("tcp", address+":0")
 	if err != nil {
 		return 0, err
 	}
