@@ -52,6 +52,7 @@ type member struct {
 	status Status
 	failed int           // in a row
 	wait   time.Duration // before the next try
+	told   string        // state that Changed was told; of who holds Panel.telling
 }
 
 // NewPanel checks the remotes: their names and URLs have to differ, because two
@@ -94,6 +95,9 @@ func (p *Panel) Len() int {
 
 // Regions are those of the perspectives, one for each.
 func (p *Panel) Regions() []string {
+	if p == nil {
+		return nil
+	}
 	var out []string
 	for _, m := range p.members {
 		out = append(out, m.client.remote.Region)
@@ -103,8 +107,12 @@ func (p *Panel) Regions() []string {
 
 // Ask has every perspective make the check, all at the same time, and returns
 // one result for each, in the order of the configuration. It returns when all
-// have answered or ctx ends. Nothing of an earlier asking is used.
+// have answered or ctx ends. Nothing of an earlier asking is used. A nil Panel
+// asks nobody.
 func (p *Panel) Ask(ctx context.Context, q Request, ch zonehold.Challenge) []Result {
+	if p == nil {
+		return nil
+	}
 	out := make([]Result, len(p.members))
 	var wg sync.WaitGroup
 	for i, m := range p.members {
@@ -196,9 +204,7 @@ func (m *member) resting() (Result, bool) {
 func (p *Panel) note(m *member, fault Fault, detail string, took time.Duration, software string) {
 	m.mu.Lock()
 	now := time.Now()
-	s := &m.status
-	var change *Change
-	r := m.client.remote
+	s, changed := &m.status, false
 	switch fault {
 	case FaultBusy, FaultUnproved:
 	case "":
@@ -206,7 +212,7 @@ func (p *Panel) note(m *member, fault Fault, detail string, took time.Duration, 
 		if m.failed, m.wait = 0, 0; s.State != "up" {
 			// Told also at the first answer: the last process may have left it down.
 			s.State, s.Since, s.NextTry = "up", now, time.Time{}
-			change = &Change{Name: r.Name, Region: r.Region, Network: r.Network, Up: true}
+			changed = true
 		}
 	default:
 		m.failed++
@@ -218,13 +224,30 @@ func (p *Panel) note(m *member, fault Fault, detail string, took time.Duration, 
 		case m.failed >= downAfter:
 			m.wait = firstRetry
 			s.State, s.Since, s.NextTry = "down", now, now.Add(m.wait)
-			change = &Change{Name: r.Name, Region: r.Region, Network: r.Network, Detail: detail}
+			changed = true
 		}
 	}
 	m.mu.Unlock()
-	if change != nil && p.Changed != nil {
-		p.telling.Lock()
-		defer p.telling.Unlock()
-		p.Changed(*change)
+	if changed && p.Changed != nil {
+		p.tell(m)
 	}
+}
+
+// tell says how a perspective is now. It may have changed again since, and what
+// is told last has to be true.
+func (p *Panel) tell(m *member) {
+	p.telling.Lock()
+	defer p.telling.Unlock()
+	m.mu.Lock()
+	s := m.status
+	m.mu.Unlock()
+	if s.State == m.told {
+		return
+	}
+	m.told = s.State
+	c := Change{Name: s.Name, Region: s.Region, Network: s.Network, Up: s.State == "up"}
+	if !c.Up {
+		c.Detail = s.Detail
+	}
+	p.Changed(c)
 }

@@ -3,9 +3,11 @@ package perspective
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -241,4 +243,51 @@ func FuzzAnswer(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// Of changes that wait for their turn only how things are is told.
+func TestChangesAreToldInOrder(t *testing.T) {
+	p := &Panel{}
+	for _, name := range []string{"ams", "nyc"} {
+		p.members = append(p.members, &member{client: &client{remote: Remote{Name: name}}, status: Status{Name: name, State: "unknown"}})
+	}
+	ams, nyc := p.members[0], p.members[1]
+	var told []string
+	entered, leave := make(chan struct{}), make(chan struct{})
+	p.Changed = func(c Change) {
+		told = append(told, fmt.Sprintf("%s %t", c.Name, c.Up)) // one at a time
+		if c.Name == "nyc" {
+			close(entered)
+			<-leave
+		}
+	}
+	p.note(ams, "", "", 0, "")
+	var wg sync.WaitGroup
+	wg.Go(func() { p.note(nyc, "", "", 0, "") })
+	<-entered
+	// While that is told, the other one goes down and comes back.
+	down := func() {
+		for range downAfter {
+			wg.Go(func() { p.note(ams, FaultTimeout, "slow", 0, "") })
+		}
+		for state := ""; state != "down"; {
+			time.Sleep(time.Millisecond)
+			state = p.Status()[0].State
+		}
+	}
+	down()
+	wg.Go(func() { p.note(ams, "", "", 0, "") })
+	for state := ""; state != "up"; {
+		state = p.Status()[0].State
+	}
+	close(leave)
+	wg.Wait()
+	if want := []string{"ams true", "nyc true"}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+	down()
+	wg.Wait()
+	if want := []string{"ams true", "nyc true", "ams false"}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
 }
