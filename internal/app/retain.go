@@ -90,10 +90,9 @@ func (a *App) retainStep(ctx context.Context, at *retainPlace, now time.Time) (d
 		return false, err
 	}
 	for _, h := range heads {
-		for more := true; more; {
-			if more, err = a.cutChain(ctx, h.AccountID, now.Add(-a.cfg.EvidenceKept), now); err != nil || ctx.Err() != nil {
-				return false, err
-			}
+		more, err := a.cutChain(ctx, h.AccountID, now.Add(-a.cfg.EvidenceKept), now)
+		if err != nil || more || ctx.Err() != nil {
+			return false, err // a long chain takes several batches, and maybe turns
 		}
 		at.Account = h.AccountID
 	}

@@ -256,8 +256,15 @@ func TestRetentionInManySteps(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			before, err := s.Chain(t.Context(), who.Account.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if done, err = r.retainStep(t.Context(), &at, r.now()); err != nil || steps > 50 {
 				t.Fatal(steps, err)
+			}
+			if after, err := s.Chain(t.Context(), who.Account.ID); err != nil || after.Cut-before.Cut > retainBatch {
+				t.Fatalf("one step cuts %d links, %v", after.Cut-before.Cut, err)
 			}
 			text, err := json.Marshal(at)
 			if err != nil {
