@@ -245,6 +245,25 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
+// A later phase of the Baseline Requirements keeps no server from starting that
+// has had enough.
+func TestUsable(t *testing.T) {
+	later := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	regions := []string{"RIPE", "ARIN", "APNIC", "RIPE", "ARIN"}
+	for n := range 6 {
+		p := Policy{Mode: ModeBR}
+		if err := p.Feasible(later, regions[:n]); (err == nil) != (n >= 5) {
+			t.Errorf("feasible with %d: %v", n, err)
+		}
+		if err := p.Usable(later, regions[:n]); (err == nil) != (n >= 4) {
+			t.Errorf("usable with %d: %v", n, err)
+		}
+	}
+	if err := (Policy{Mode: ModeBR}).Usable(later, []string{"RIPE", "RIPE", "RIPE", "RIPE"}); err == nil {
+		t.Error("all in one region")
+	}
+}
+
 // Of changes that wait for their turn only how things are is told.
 func TestChangesAreToldInOrder(t *testing.T) {
 	p := &Panel{}

@@ -54,6 +54,7 @@ func (d *doctor) data(ctx context.Context, s *store.Store) {
 	d.work(ctx, s)
 	d.deliveries(ctx, s)
 	d.operator(ctx, s)
+	d.policies(ctx, s)
 }
 
 const damagedFix = "stop the server, keep a copy of the folder, and restore the last backup: zonehold restore"

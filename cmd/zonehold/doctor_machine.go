@@ -6,15 +6,18 @@ import (
 	"encoding/pem"
 	"errors"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/zonehold/zonehold/internal/config"
 	"github.com/zonehold/zonehold/internal/notify"
 	"github.com/zonehold/zonehold/internal/store"
+	"github.com/zonehold/zonehold/perspective"
 	"github.com/zonehold/zonehold/probe"
 )
 
@@ -203,9 +206,16 @@ func (d *doctor) perspectives() {
 		d.fail("perspectives", "mend the file "+d.cfg.Perspectives, "%v", err)
 		return
 	}
-	if _, err := newPerspectives(d.cfg); err != nil {
+	p, err := newPerspectives(d.cfg)
+	if err != nil {
 		d.fail("perspectives", "mend the file "+d.cfg.Perspectives, "%v", err)
 		return
+	}
+	now := time.Now()
+	if err := p.Policy.Feasible(now, p.Panel.Regions()); err != nil {
+		d.fail("perspectives", "add some; docs/perspectives.md", "nothing can be proved: %v", err)
+	} else if from, n, soon := tooFewSoon(p, now); soon {
+		d.warn("perspectives", "add some before; docs/perspectives.md", "nothing can be proved from %s on: the policy br demands %d then, and %d are configured", from.Format(time.DateOnly), n, p.Panel.Len())
 	}
 	for _, e := range file.Entries {
 		ends, err := expiryOf(e.Cert)
@@ -218,6 +228,25 @@ func (d *doctor) perspectives() {
 			d.warn("perspectives", "make a new one; docs/perspectives.md", "%s: our certificate %s expires on %s", e.Name, e.Cert, ends.Format(time.DateOnly))
 		default:
 			d.ok("perspectives", "%s: our certificate is good until %s", e.Name, ends.Format(time.DateOnly))
+		}
+	}
+}
+
+// policies looks whether what accounts demand of perspectives can be kept.
+func (d *doctor) policies(ctx context.Context, s *store.Store) {
+	accounts, err := s.PerspectivePolicies(ctx)
+	if err != nil {
+		d.fail("perspectives", "look into the log of the database", "%v", err)
+		return
+	}
+	p, err := newPerspectives(d.cfg)
+	if err != nil {
+		return // another finding
+	}
+	for _, name := range slices.Sorted(maps.Keys(accounts)) {
+		policy := perspective.Policy{Mode: perspective.Mode(accounts[name])}
+		if err := policy.Feasible(time.Now(), p.Panel.Regions()); err != nil {
+			d.fail("perspectives", "add some, or: zonehold perspective policy "+clean(name)+" default", "nothing can be proved for the account %s: %v", clean(name), err)
 		}
 	}
 }

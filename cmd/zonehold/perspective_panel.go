@@ -54,12 +54,19 @@ func readPerspectives(path string) (out app.PerspectiveConfig, err error) {
 	out.Policy = perspective.Policy{
 		Mode: perspective.Mode(file.Policy.Mode), Minimum: file.Policy.Minimum, Allowed: file.Policy.Allowed, Regions: file.Policy.Regions,
 	}
-	return out, out.Policy.Feasible(time.Now(), out.Panel.Regions())
+	return out, out.Policy.Usable(time.Now(), out.Panel.Regions())
+}
+
+// tooFewSoon reports whether the policy br will demand more perspectives than
+// are configured, from when on, and how many.
+func tooFewSoon(p app.PerspectiveConfig, now time.Time) (from time.Time, demanded int, soon bool) {
+	from, demanded, ok := perspective.Next(now)
+	return from, demanded, ok && p.Policy.Mode == perspective.ModeBR && p.Panel.Len() < demanded
 }
 
 // warnOfPerspectives tells of what will not do for long.
 func warnOfPerspectives(log *slog.Logger, p app.PerspectiveConfig) {
-	if from, n, ok := perspective.Next(time.Now()); ok && p.Policy.Mode == perspective.ModeBR && p.Panel.Len() < n {
+	if from, n, soon := tooFewSoon(p, time.Now()); soon {
 		log.Warn("the policy br will demand more perspectives; without them nothing is proved from then on",
 			"from", from.Format(time.DateOnly), "demanded", n, "configured", p.Panel.Len())
 	}

@@ -54,16 +54,19 @@ func (a *App) perspectivePolicy(ctx context.Context, accountID string) (perspect
 	return perspective.Policy{Mode: perspective.Mode(own)}, nil
 }
 
-// PerspectivesFit says why a policy that is in force cannot be kept with the
-// perspectives that are configured: nothing could be proved under it. Where only
-// an account demands more than there are, as the Baseline Requirements do from
-// some day on, the log says so: its claims are inconclusive, and the others are
-// served. Without any perspective at all nobody would be asked, so that is an
-// error.
+// PerspectivesFit says why the perspectives that are configured were never
+// enough for a policy that is in force. Where they are too few only by now, as
+// the Baseline Requirements demand more from some day on, or only for an
+// account, the log says so: what it is about is inconclusive, and the rest is
+// served. Where an account demands some and there are none at all, their file
+// was forgotten, so that is an error.
 func (a *App) PerspectivesFit(ctx context.Context) error {
-	now, regions := a.now(), a.perspectiveRegions()
-	if err := a.cfg.Perspectives.Policy.Feasible(now, regions); err != nil {
+	now, regions, server := a.now(), a.cfg.Perspectives.Panel.Regions(), a.cfg.Perspectives.Policy
+	if err := server.Usable(now, regions); err != nil {
 		return err
+	}
+	if err := server.Feasible(now, regions); err != nil {
+		a.log.ErrorContext(ctx, "nothing can be proved under the policy of this server", "err", err)
 	}
 	accounts, err := a.store.PerspectivePolicies(ctx)
 	if err != nil {
@@ -82,13 +85,6 @@ func (a *App) PerspectivesFit(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) perspectiveRegions() []string {
-	if a.cfg.Perspectives.Panel == nil {
-		return nil
-	}
-	return a.cfg.Perspectives.Panel.Regions()
-}
-
 // SetPerspectivePolicy gives an account a policy of its own.
 func (a *App) SetPerspectivePolicy(ctx context.Context, actor zonehold.Actor, account, policy string) (*PerspectivePolicy, error) {
 	if err := allowOperator(actor); err != nil {
@@ -105,7 +101,7 @@ func (a *App) SetPerspectivePolicy(ctx context.Context, actor zonehold.Actor, ac
 	out := &PerspectivePolicy{Account: acc, Own: true, Mode: mode}
 	switch mode {
 	case perspective.ModeOff, perspective.ModeObserve, perspective.ModeBR:
-		if err := (perspective.Policy{Mode: mode}).Feasible(a.now(), a.perspectiveRegions()); err != nil {
+		if err := (perspective.Policy{Mode: mode}).Feasible(a.now(), a.cfg.Perspectives.Panel.Regions()); err != nil {
 			return nil, invalid("policy", "Nothing could be proved under it: "+err.Error()+".")
 		}
 	case "default":
