@@ -111,6 +111,7 @@ type App struct {
 	wake     bell
 	seen     seen
 	signing  signing
+	fewTold  minutely
 	blobs    keptBlobs
 	runs     runs
 	due      chan struct{} // keepHouse is asked for

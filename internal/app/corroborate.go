@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -32,8 +33,7 @@ const (
 // report with what follows from their answers. It changes only verdicts that
 // something rests on; it never turns a refusal into a proof.
 func (a *App) corroborate(ctx context.Context, at *store.Attempt, d *store.Domain, c verify.Claim, r diagnose.Report) diagnose.Report {
-	panel := a.cfg.Perspectives.Panel
-	if panel.Len() == 0 || !restsOn(d, r) {
+	if !restsOn(d, r) {
 		return r
 	}
 	reading, done := context.WithTimeout(context.WithoutCancel(ctx), policyReadAtMost)
@@ -45,7 +45,8 @@ func (a *App) corroborate(ctx context.Context, at *store.Attempt, d *store.Domai
 	}
 	m, known := verify.Lookup(r.Method)
 	q, askable := perspective.NewRequest(a.cfg.Kit, r.Method, c)
-	if !policy.Asks() || !known || !askable {
+	panel := a.cfg.Perspectives.Panel
+	if !policy.Asks() || !known || !askable || panel.Len() == 0 && !policy.Decides() {
 		return r
 	}
 	q.ID = at.ID
@@ -79,7 +80,20 @@ func (a *App) corroborate(ctx context.Context, at *store.Attempt, d *store.Domai
 		}
 	}
 	r.Duration += time.Since(began)
+	if verdict.Reason == perspective.ReasonFew && a.fewTold.due() {
+		a.log.Error("nothing can be proved under a policy: too few perspectives", "account", at.AccountID,
+			"policy", policy.String(), "demanded", verdict.Rule.Minimum, "configured", panel.Len())
+	}
 	return corroborated(r, d.Hostname, policy, verdict, results)
+}
+
+// minutely is for what would else be told with each check.
+type minutely struct{ told atomic.Int64 }
+
+// due reports whether a minute has passed since it last did.
+func (m *minutely) due() bool {
+	now, told := time.Now().UnixNano(), m.told.Load()
+	return now-told >= int64(time.Minute) && m.told.CompareAndSwap(told, now)
 }
 
 // restsOn reports whether a state rests on the verdict: it proves the claim, or
