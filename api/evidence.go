@@ -15,6 +15,7 @@ type JWK struct {
 	ID        string `json:"kid" doc:"its thumbprint (RFC 7638)"`
 	Algorithm string `json:"alg" example:"EdDSA"`
 	Use       string `json:"use" example:"sig"`
+	Expires   int64  `json:"exp,omitempty" doc:"of a key that signs nothing any more: from when on no token that it signed can hold, in seconds since 1970; what it signed as evidence stands"`
 }
 
 // CreateDomainToken asks for a verification token.

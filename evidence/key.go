@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Signer signs with an Ed25519 key.
@@ -68,6 +69,10 @@ type JWK struct {
 	ID        string `json:"kid"`
 	Algorithm string `json:"alg"`
 	Use       string `json:"use"`
+	// Expires is set on a key that signs nothing any more: from when on no token
+	// that it signed can hold, in seconds since 1970. Evidence that it signed
+	// stands. 0: it is in use.
+	Expires int64 `json:"exp,omitempty"`
 }
 
 // JWKS is a set of keys (RFC 7517 section 5).
@@ -105,9 +110,20 @@ func (k JWK) Public() (ed25519.PublicKey, error) {
 // maxKeys bounds a set of keys: one more for each rotation.
 const maxKeys = 1000
 
-// ParseJWKS reads a set of keys, such as /.well-known/jwks.json. Keys of other
-// kinds are left out; no key at all is an error, and so is a bundle.
+// ParseJWKS reads a set of keys, such as /.well-known/jwks.json, for evidence:
+// keys that sign nothing any more are among them. Keys of other kinds are left
+// out; no key at all is an error, and so is a bundle.
 func ParseJWKS(text []byte) ([]ed25519.PublicKey, error) {
+	return parseJWKS(text, func(JWK) bool { return true })
+}
+
+// ParseTokenKeys is ParseJWKS for verification tokens: without the keys by
+// which none can hold at the time.
+func ParseTokenKeys(text []byte, now time.Time) ([]ed25519.PublicKey, error) {
+	return parseJWKS(text, func(k JWK) bool { return k.Expires == 0 || now.Unix() < k.Expires })
+}
+
+func parseJWKS(text []byte, wanted func(JWK) bool) ([]ed25519.PublicKey, error) {
 	var set struct {
 		JWKS
 		Format string `json:"format"`
@@ -124,7 +140,7 @@ func ParseJWKS(text []byte) ([]ed25519.PublicKey, error) {
 	}
 	var out []ed25519.PublicKey
 	for _, k := range set.Keys {
-		if public, err := k.Public(); err == nil {
+		if public, err := k.Public(); err == nil && wanted(k) {
 			out = append(out, public)
 		}
 	}

@@ -329,3 +329,62 @@ func TestDomainTokenAtRisk(t *testing.T) {
 		wantKind(t, err, KindConflict)
 	})
 }
+
+// After a rotation no process signs with the old key, also where it has used
+// it until then.
+func TestRetiredKeySignsNothing(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		cfg := Config{Check: fixed(zonehold.MethodDNSTXT, zonehold.OutcomeVerified)}
+		a := start1(t, s, cfg, impatient())
+		other := make1(t, s, cfg, impatient())
+		who := actor(t, s, "alpha")
+		d := create(t, a, who, "www.example.com")
+		wait(t, a, who, begin(t, a, who, d.ID, zonehold.MethodDNSTXT).ID)
+		token := func(a *App) *DomainToken {
+			t.Helper()
+			tok, err := a.DomainToken(t.Context(), who, d.ID, NewDomainToken{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tok
+		}
+		before := token(a)
+		if token(other).KeyID != before.KeyID {
+			t.Fatal("two keys")
+		}
+		k, err := other.RotateEvidenceKey(t.Context(), operator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range []*App{a, other} {
+			if got := token(a).KeyID; got != k.ID {
+				t.Errorf("process %d signs with %s, want %s", i, got, k.ID)
+			}
+		}
+		set, err := a.JWKS(t.Context())
+		if err != nil || len(set.Keys) != 2 {
+			t.Fatalf("%+v, %v", set, err)
+		}
+		if newest, old := set.Keys[0], set.Keys[1]; newest.ID != k.ID || newest.Expires != 0 || old.ID != before.KeyID || old.Expires == 0 {
+			t.Errorf("%+v", set)
+		}
+		text, err := json.Marshal(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Of what it signed before, evidence stands for ever, and a token as long
+		// as it would have.
+		for after, want := range map[time.Duration]error{0: nil, 2 * maxTokenLife: evidence.ErrToken} {
+			keys, err := evidence.ParseTokenKeys(text, time.Now().Add(after))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := evidence.VerifyToken(before.Token, keys, "", time.Now()); !errors.Is(err, want) {
+				t.Errorf("a token of the old key %s later: %v, want %v", after, err, want)
+			}
+		}
+		if r := chainOf(t, a, who); len(r.Entries) == 0 {
+			t.Error("no evidence")
+		}
+	})
+}

@@ -26,6 +26,10 @@ type signingKey struct {
 	*evidence.Signer
 }
 
+// keySlack is how much later than a key was retired somebody may have signed
+// with it who had chosen it just before.
+const keySlack = time.Minute
+
 // signer is the newest key in use that this process can open. Where there is
 // none it makes one, inside the transaction.
 func (a *App) signer(ctx context.Context, tx *store.Tx) (signingKey, error) {
@@ -136,8 +140,9 @@ func (a *App) RotateEvidenceKey(ctx context.Context, actor zonehold.Actor) (*Evi
 	return &EvidenceKey{k.ID, k.Number, k.CreatedAt, k.RetiredAt}, nil
 }
 
-// JWKS is the set of all public keys, the newest first; retired ones too. The
-// first one is made if there is none.
+// JWKS is the set of all public keys, the newest first; retired ones too, with
+// the time when the last token that they may have signed is over. The first one
+// is made if there is none.
 func (a *App) JWKS(ctx context.Context) (evidence.JWKS, error) {
 	set := evidence.JWKS{Keys: []evidence.JWK{}}
 	newest, err := a.store.NewestKey(ctx)
@@ -155,7 +160,11 @@ func (a *App) JWKS(ctx context.Context) (evidence.JWKS, error) {
 		return set, a.ours(ctx, "signing key", err)
 	}
 	for i := len(keys) - 1; i >= 0; i-- {
-		set.Keys = append(set.Keys, evidence.NewJWK(keys[i].Public))
+		k := evidence.NewJWK(keys[i].Public)
+		if at := keys[i].RetiredAt; !at.IsZero() {
+			k.Expires = at.Add(maxTokenLife + keySlack).Unix()
+		}
+		set.Keys = append(set.Keys, k)
 	}
 	return set, nil
 }
