@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -118,7 +117,7 @@ func (a *App) keepBlobs(ctx context.Context, f *finish) error {
 	if k.noted == nil || len(k.noted) > maxNoted {
 		k.noted = map[[32]byte]time.Time{}
 	}
-	for _, sum := range slices.Collect(maps.Keys(missing)) {
+	for sum := range missing {
 		k.noted[sum] = now
 	}
 	return nil
