@@ -74,7 +74,7 @@ func start1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := a.Stop(ctx); err != nil {
 			t.Errorf("stopping: %v", err)
@@ -141,7 +141,7 @@ func begin(t testing.TB, a *App, who zonehold.Actor, ref string, method zonehold
 
 func wait(t testing.TB, a *App, who zonehold.Actor, id string) *Attempt {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	at, err := a.WaitAttempt(ctx, who, id)
 	if err != nil {

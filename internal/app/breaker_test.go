@@ -127,7 +127,7 @@ func sweepAll(t testing.TB, a *App) {
 // quiet waits until no check is due or under way.
 func quiet(t testing.TB, a *App) {
 	t.Helper()
-	for deadline := time.Now().Add(120 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		queued, running, err := a.store.QueueDepth(t.Context())
 		if err != nil {
 			t.Fatal(err)

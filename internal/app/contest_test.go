@@ -65,7 +65,7 @@ func newContenders(t testing.TB, s *store.Store, cfg Config) *contenders {
 // under way end first, but for those that wait at the gate.
 func (c *contenders) pass(d time.Duration) {
 	c.t.Helper()
-	for end := time.Now().Add(60 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Millisecond) {
 		c.mu.Lock()
 		if c.gate != nil || c.runs.none() {
 			c.at = c.at.Add(d)
@@ -132,7 +132,7 @@ func (c *contenders) idle(ids ...string) {
 // quiet1 waits until no check of the domains is under way.
 func quiet1(t testing.TB, s *store.Store, ids ...string) {
 	t.Helper()
-	for end := time.Now().Add(60 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		under, err := s.Unfinished(t.Context(), ids)
 		if err != nil {
 			t.Fatal(err)

@@ -110,7 +110,7 @@ func proven(t testing.TB, a *App, p *placed, who zonehold.Actor, name string, me
 // until waits for a state that comes by itself.
 func until(t testing.TB, a *App, who zonehold.Actor, ref, what string, ok func(*Domain) bool) *Domain {
 	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		d := get(t, a, who, ref)
 		if ok(d) {
 			return d
@@ -481,7 +481,7 @@ func TestChallengesFollowWhatIsKnown(t *testing.T) {
 		if _, n, err := a.RevokePolicy(t.Context(), operator, pol.ID, "Olga", ""); err != nil || n != 0 {
 			t.Errorf("%d lapsed, %v", n, err)
 		}
-		for deadline := time.Now().Add(60 * time.Second); applies(); time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(3 * time.Minute); applies(); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("applies after the end of the waiver")
 			}

@@ -62,7 +62,7 @@ func newPost(t *testing.T, s *store.Store, cfg Config) *post {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := p.App.Stop(ctx); err != nil {
 			t.Errorf("stopping: %v", err)

@@ -38,7 +38,7 @@ func (p *post) dispatch(clock func() time.Time) {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := d.Stop(ctx); err != nil {
 			p.t.Errorf("stopping: %v", err)
@@ -49,7 +49,7 @@ func (p *post) dispatch(clock func() time.Time) {
 // mails waits until an address has n mails, and gives the last.
 func (p *post) mails(address string, n int) testnet.Mail {
 	p.t.Helper()
-	for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		got := p.mail.MailsTo(address)
 		if len(got) >= n {
 			if len(got) > n {

@@ -280,7 +280,7 @@ func TestGraceAndScheduledChecks(t *testing.T) {
 			if err := a.sweep(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			for range 600 {
+			for range 3600 {
 				if got := get(t, a, who, d.ID); got.Running == nil && got.LastAttemptID != old {
 					if got.LastAttempt.Trigger != zonehold.TriggerSchedule {
 						t.Fatalf("trigger %s", got.LastAttempt.Trigger)

@@ -81,7 +81,7 @@ func TestSourceGoesDuringTheCheck(t *testing.T) {
 			return func() {
 				p.remove(zonehold.MethodDNSTXT, "example.com")
 				wait(t, a, who, begin(t, a, who, top.ID, zonehold.MethodDNSTXT).ID)
-				for range 600 {
+				for range 3600 {
 					if get(t, a, who, top.ID).Method == zonehold.MethodFile {
 						return
 					}

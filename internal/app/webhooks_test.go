@@ -36,7 +36,7 @@ func hooked(t testing.TB, s *store.Store, cfg Config) *App {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := d.Stop(ctx); err != nil {
 			t.Error(err)
@@ -94,7 +94,7 @@ func TestWebhooksOfAnAccount(t *testing.T) {
 		code.Store(204)
 		create(t, a, anna, "example.com")
 		var log Page[*Delivery]
-		for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(3 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 			if log, err = a.Deliveries(ctx, anna, w.ID, DeliveryQuery{State: "delivered", Limit: 1}); err != nil {
 				t.Fatal(err)
 			}
