@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,7 @@ machine, without a server, a database or a network.`,
 func (c *cli) evidenceExport() *cobra.Command {
 	var (
 		out, from, to, cursor string
+		account               string
 		chain                 bool
 		after                 int64
 		limit                 int
@@ -48,11 +50,15 @@ func (c *cli) evidenceExport() *cobra.Command {
 check (att_…), or of the checks of a domain, oldest first. With --chain it is
 the chain of the whole account without what its links stand for, to be kept
 elsewhere. The bundle holds what was expected of the domain's owner, tokens
-among it; whoever gets it can read them.`,
+among it; whoever gets it can read them.
+
+With --account the operator exports that account's evidence from the server's
+own data folder or database, with or without a running server.`,
 		Example: `  zonehold evidence export example.com -o example.json
   zonehold evidence export att_06c4b1q2v8h3k5n7p9r1s3t5u0
   zonehold evidence export example.com --from 2026-01-01 --to 2026-07-01 -o half.json
-  zonehold evidence export --chain -o chain.json`,
+  zonehold evidence export --chain -o chain.json
+  zonehold evidence export example.com --account shop --data-dir /var/lib/zonehold -o example.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case chain && len(args) > 0:
@@ -68,21 +74,36 @@ among it; whoever gets it can read them.`,
 			if q.To, err = dayOrTime(to); err != nil {
 				return usageError("--to is a day or a time, such as 2026-01-31 or 2026-01-31T12:00:00Z")
 			}
-			return c.api(cmd, 5*time.Minute, func(ctx context.Context, cl *client.Client) error {
-				var file []byte
-				var err error
+			get := func(ctx context.Context, src evidenceSource) (err error) {
+				var file json.RawMessage
 				switch {
 				case chain:
-					file, err = cl.EvidenceChain(ctx, after, limit)
+					file, err = src.chain(ctx, after, limit)
 				case zonehold.ValidID(zonehold.PrefixAttempt, args[0]):
-					file, err = cl.Evidence(ctx, args[0])
+					file, err = src.attempt(ctx, args[0])
 				default:
-					file, err = cl.DomainEvidence(ctx, args[0], q)
+					file, err = src.domain(ctx, args[0], q)
 				}
 				if err != nil {
 					return err
 				}
 				return c.writeBundle(out, file)
+			}
+			_, remote := c.flags["server"]
+			switch {
+			case account == "":
+				return c.api(cmd, 5*time.Minute, func(ctx context.Context, cl *client.Client) error {
+					return get(ctx, evidenceSource{cl.EvidenceChain, cl.Evidence, cl.DomainEvidence})
+				})
+			case remote:
+				return usageError("--account is of the server's own data, and --server of a server", "leave one of them out; a server knows the account by its token")
+			}
+			return c.onApp(cmd, func(ctx context.Context, a *app.App) error {
+				acc, err := a.AccountOf(ctx, self(), account)
+				if err != nil {
+					return err
+				}
+				return get(ctx, ownEvidence(a, acc))
 			})
 		},
 	}
@@ -94,8 +115,30 @@ among it; whoever gets it can read them.`,
 	f.StringVar(&cursor, "cursor", "", "where the bundle before ended: next in it")
 	f.BoolVar(&chain, "chain", false, "the chain of the account, without documents")
 	f.Int64Var(&after, "after", 0, "with --chain: number of the last link that is known")
-	c.settingFlags(cmd, "server")
+	f.StringVar(&account, "account", "", "id or name: its evidence, on the server's own data")
+	c.settingFlags(cmd, "server", "data_dir", "database_url", "public_url")
 	return cmd
+}
+
+// evidenceSource is where bundles come from: a server, or its own data.
+type evidenceSource struct {
+	chain   func(ctx context.Context, after int64, limit int) (json.RawMessage, error)
+	attempt func(ctx context.Context, id string) (json.RawMessage, error)
+	domain  func(ctx context.Context, ref string, q client.EvidenceQuery) (json.RawMessage, error)
+}
+
+func ownEvidence(a *app.App, account zonehold.Account) evidenceSource {
+	actor := self()
+	actor.Account, actor.Scopes = account, append(actor.Scopes, zonehold.ScopeDomainsRead)
+	return evidenceSource{
+		chain: func(ctx context.Context, after int64, limit int) (json.RawMessage, error) {
+			return a.EvidenceChain(ctx, actor, after, limit)
+		},
+		attempt: func(ctx context.Context, id string) (json.RawMessage, error) { return a.Evidence(ctx, actor, id) },
+		domain: func(ctx context.Context, ref string, q client.EvidenceQuery) (json.RawMessage, error) {
+			return a.DomainEvidence(ctx, actor, ref, app.EvidenceQuery(q))
+		},
+	}
 }
 
 // dayOrTime reads a moment; "" is the zero time.

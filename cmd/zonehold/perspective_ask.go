@@ -11,9 +11,7 @@ import (
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/internal/app"
 	"github.com/zonehold/zonehold/internal/httpapi"
-	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/perspective"
-	"github.com/zonehold/zonehold/verify"
 )
 
 func (c *cli) perspectiveCheck() *cobra.Command {
@@ -126,28 +124,7 @@ server's own data, beside a running server, which keeps to it at once.
 
 // withPerspectives runs fn on the server's own data.
 func (c *cli) withPerspectives(cmd *cobra.Command, fn func(context.Context, *app.App) error) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	p, err := newPerspectives(cfg)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.deadline(cmd.Context(), 30*time.Second)
-	defer cancel()
-	s, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, SecretKey: cfg.SecretKey, MaxConns: 2})
-	if err != nil {
-		return databaseError(err)
-	}
-	a, err := app.New(app.Config{Store: s, Kit: &verify.Kit{}, Perspectives: p})
-	if err == nil {
-		err = fn(ctx, a)
-	}
-	if cerr := s.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return c.onAppWith(cmd, newPerspectives, fn)
 }
 
 // tellPerspectives prints the list; judge makes one that is not up the exit

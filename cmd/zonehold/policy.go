@@ -12,6 +12,7 @@ import (
 	"github.com/zonehold/zonehold/api"
 	"github.com/zonehold/zonehold/client"
 	"github.com/zonehold/zonehold/internal/app"
+	"github.com/zonehold/zonehold/internal/config"
 	"github.com/zonehold/zonehold/internal/httpapi"
 	"github.com/zonehold/zonehold/internal/store"
 	"github.com/zonehold/zonehold/verify"
@@ -184,7 +185,16 @@ func (c *cli) operator(cmd *cobra.Command, fn func(context.Context, operator) er
 
 // onApp opens the server's own data, beside a running server.
 func (c *cli) onApp(cmd *cobra.Command, fn func(context.Context, *app.App) error) error {
+	return c.onAppWith(cmd, func(*config.Config) (app.PerspectiveConfig, error) { return app.PerspectiveConfig{}, nil }, fn)
+}
+
+// onAppWith does so with perspectives.
+func (c *cli) onAppWith(cmd *cobra.Command, perspectives func(*config.Config) (app.PerspectiveConfig, error), fn func(context.Context, *app.App) error) error {
 	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	p, err := perspectives(cfg)
 	if err != nil {
 		return err
 	}
@@ -195,7 +205,9 @@ func (c *cli) onApp(cmd *cobra.Command, fn func(context.Context, *app.App) error
 		return databaseError(err)
 	}
 	// It runs no checks: what is due is found by the servers.
-	a, err := app.New(app.Config{Store: s, Kit: &verify.Kit{}, OperatorAccount: cfg.OperatorAccount})
+	a, err := app.New(app.Config{
+		Store: s, Kit: &verify.Kit{}, OperatorAccount: cfg.OperatorAccount, Perspectives: p, PublicURL: cfg.PublicURL, Version: buildVersion(),
+	})
 	if err == nil {
 		err = fn(ctx, a)
 	}

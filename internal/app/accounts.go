@@ -29,6 +29,14 @@ func (a *App) Account(ctx context.Context, actor zonehold.Actor) (zonehold.Accou
 	return account, a.ours(ctx, "account", err)
 }
 
+// AccountOf is any account, found by id or name (scope operator).
+func (a *App) AccountOf(ctx context.Context, actor zonehold.Actor, ref string) (zonehold.Account, error) {
+	if err := allowOperator(actor); err != nil {
+		return zonehold.Account{}, err
+	}
+	return a.findAccount(ctx, ref)
+}
+
 // UpdateAccount changes the caller's account.
 func (a *App) UpdateAccount(ctx context.Context, actor zonehold.Actor, p AccountPatch) (zonehold.Account, error) {
 	if err := allow(actor, zonehold.ScopeAdmin); err != nil {
@@ -39,10 +47,7 @@ func (a *App) UpdateAccount(ctx context.Context, actor zonehold.Actor, p Account
 
 // UpdateAccountOf changes any account, found by id or name (scope operator).
 func (a *App) UpdateAccountOf(ctx context.Context, actor zonehold.Actor, ref string, p AccountPatch) (zonehold.Account, error) {
-	if err := allowOperator(actor); err != nil {
-		return zonehold.Account{}, err
-	}
-	account, err := a.findAccount(ctx, ref)
+	account, err := a.AccountOf(ctx, actor, ref)
 	if err != nil {
 		return zonehold.Account{}, err
 	}
