@@ -81,7 +81,9 @@ func TestTwoProcessesTripOneBreaker(t *testing.T) {
 	if got := countEvents(t, apps[0], ops); got["breaker.tripped"] != 1 || got["breaker.resumed"] != 1 {
 		t.Errorf("pages %v", got)
 	}
-	if events := countEvents(t, apps[0], who); events["domain.at_risk"] != events["domain.recovered"] || events["domain.at_risk"] > 12 {
+	// Nine do not trip it, and neither process counts what the other one writes
+	// at the same moment.
+	if events := countEvents(t, apps[0], who); events["domain.at_risk"] != events["domain.recovered"] || events["domain.at_risk"] > 2*9 {
 		t.Errorf("events %v", events)
 	}
 }
