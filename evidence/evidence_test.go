@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,9 @@ func chainOf(t testing.TB, s *Signer, n int) (entries []Entry, blobs []Blob) {
 	var before Hash
 	for i := range n {
 		id := "att_" + strings.Repeat("0", 25) + string(rune('a'+i))
+		if i >= 26 {
+			id = fmt.Sprintf("att_%026d", i)
+		}
 		zero := 0
 		doc, err := json.Marshal(Document{
 			Version: 2, AttemptID: id, DomainID: "dom_1", Hostname: "www.example.com", Software: "test", Perspective: "primary",
@@ -252,6 +257,26 @@ func TestValidationIsAskedFor(t *testing.T) {
 	}
 	if d := r.Entries[0].DNSSEC; len(d) != 1 || d[0].Confirmed() {
 		t.Errorf("%+v", d)
+	}
+}
+
+// What is not validated again in a large bundle is told, once.
+func TestManyValidations(t *testing.T) {
+	s := signer(t, 1)
+	const n = maxValidations + 3
+	asked := 0
+	r, err := Verify(bytes.NewReader(seal(t, bundleOf(t, s, n), s)), Options{DNSSEC: func(SignedAnswer) (string, error) { asked++; return "secure", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked != maxValidations || len(r.Entries) != n {
+		t.Errorf("%d of %d validated again", asked, len(r.Entries))
+	}
+	for i, e := range r.Entries {
+		told := slices.ContainsFunc(e.Notes, func(note string) bool { return strings.Contains(note, "not validated again") })
+		if told != (i == maxValidations) {
+			t.Errorf("entry %d: %q", i, e.Notes)
+		}
 	}
 }
 

@@ -80,7 +80,8 @@ func Verify(r io.Reader, opts Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := checker{b: b, opts: opts, keys: map[string]ed25519.PublicKey{}, blobs: map[Hash][]byte{}, used: map[Hash]bool{}, usedKeys: map[string]bool{}}
+	c := checker{b: b, opts: opts, keys: map[string]ed25519.PublicKey{}, blobs: map[Hash][]byte{}, used: map[Hash]bool{}, usedKeys: map[string]bool{},
+		validating: opts.DNSSEC != nil}
 	for _, step := range []func() error{c.readKeys, c.checkSeal, c.readBlobs, c.checkCheckpoint, c.checkEntries, c.checkUse} {
 		if err := step(); err != nil {
 			return nil, err
@@ -91,14 +92,15 @@ func Verify(r io.Reader, opts Options) (*Report, error) {
 }
 
 type checker struct {
-	b        *Bundle
-	opts     Options
-	keys     map[string]ed25519.PublicKey
-	usedKeys map[string]bool
-	blobs    map[Hash][]byte
-	used     map[Hash]bool
-	checked  int
-	report   Report
+	b          *Bundle
+	opts       Options
+	keys       map[string]ed25519.PublicKey
+	usedKeys   map[string]bool
+	blobs      map[Hash][]byte
+	used       map[Hash]bool
+	checked    int // answers that were validated again
+	validating bool
+	report     Report
 }
 
 func (c *checker) readKeys() error {
@@ -276,7 +278,7 @@ func (c *checker) document(e *Entry, out *EntryReport) error {
 		}
 	}
 	out.Document = &doc
-	if c.opts.DNSSEC == nil {
+	if !c.validating {
 		return nil
 	}
 	answers := []*Answer{doc.Control}
@@ -286,7 +288,7 @@ func (c *checker) document(e *Entry, out *EntryReport) error {
 		}
 	}
 	for _, a := range answers {
-		if a != nil {
+		if a != nil && c.validating {
 			c.validate(&doc, a, out)
 		}
 	}
@@ -301,6 +303,8 @@ func (c *checker) validate(doc *Document, a *Answer, out *EntryReport) {
 			continue
 		}
 		if c.checked++; c.checked > maxValidations {
+			out.Notes = append(out.Notes, fmt.Sprintf("The answers from here on are not validated again: that is done for %d of a bundle.", maxValidations))
+			c.validating = false
 			return
 		}
 		r := DNSSECResult{Name: a.Name, Type: a.Type, Server: s.Server, Recorded: s.Security}
