@@ -114,7 +114,7 @@ func child(t *testing.T, n *testnet.Network, host, token string, env ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestChild$", "-test.count=1")
 	cmd.Env = append(append(os.Environ(), "ZONEHOLD_ATTACKTEST_ORDER="+string(o)), env...)

@@ -27,7 +27,7 @@ func TestT15CommandLine(t *testing.T) {
 	}
 	run := func(args ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, binary, args...)
 		cmd.Env = []string{

@@ -138,7 +138,7 @@ func TestT19Wildcards(t *testing.T) {
 // likes.
 func TestT19DowngradeByOne(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
-		w := newWorld(t, s, setting{signed: true, dns: dns.Config{QueryTimeout: time.Second, Attempts: 1}})
+		w := newWorld(t, s, setting{signed: true, dns: dns.Config{Attempts: 1}})
 		mallory := w.person("mallory", "")
 		anna := w.person("anna", "")
 		for i, fault := range []testnet.Fault{testnet.FaultFormErrEDNS, testnet.FaultDropEDNS} {

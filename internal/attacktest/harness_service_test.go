@@ -85,6 +85,9 @@ func (v *service) start(s *store.Store, cfg app.Config) {
 	if cfg.TargetChecksPerHour == 0 {
 		cfg.TargetChecksPerHour = -1
 	}
+	if cfg.CreateWait == 0 {
+		cfg.CreateWait = patience // tests read from the reply what is known of a new claim
+	}
 	a, err := app.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func TestT10Referrals(t *testing.T) {
 // registration has the attacker's address, so that any slip would verify.
 func TestT10Servers(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
-		w := newWorld(t, s, setting{registry: registry.Config{Timeout: 1500 * time.Millisecond}})
+		w := newWorld(t, s, setting{registry: registry.Config{Timeout: 3 * time.Second}})
 		mallory := w.person("mallory", whoisMail)
 		for i, tld := range tlds {
 			if r := w.registries.TLD(tld); i >= 11 && i < 25 {

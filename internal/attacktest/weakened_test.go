@@ -62,7 +62,7 @@ func TestT44GiverWeakened(t *testing.T) {
 		}
 		select {
 		case <-h.at:
-		case <-time.After(patience):
+		case <-time.After(4 * patience):
 			t.Fatal("the check never came to its verdict")
 		}
 		anna.proves(d.ID, "file")
@@ -93,7 +93,7 @@ func TestT44ParentWeakened(t *testing.T) {
 		}
 		select {
 		case <-h.at:
-		case <-time.After(patience):
+		case <-time.After(4 * patience):
 			t.Fatal("the check never came to its verdict")
 		}
 		anna.proves(d.ID, "file")
