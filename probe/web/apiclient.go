@@ -126,6 +126,13 @@ func (a *apiTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		span.End(false, "no answer")
 		return nil, err
 	}
+	// A connection that is closed as time is up can still bring what the server
+	// says to that: no answer to the request.
+	if err := req.Context().Err(); err != nil {
+		_ = resp.Body.Close()
+		span.End(false, "no answer in time")
+		return nil, err
+	}
 	span.End(true, "%d", resp.StatusCode)
 	resp.Body = &boundedBody{body: resp.Body, left: a.cfg.MaxBody, announced: req.Method != http.MethodHead && resp.ContentLength > a.cfg.MaxBody}
 	return resp, nil

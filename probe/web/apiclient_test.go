@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -458,6 +459,32 @@ func TestAPIClientSilentHandshake(t *testing.T) {
 	case <-gone:
 	case <-time.After(time.Minute):
 		t.Error("the connection stays open")
+	}
+}
+
+// What a server says when the connection is being closed, as time is up, is no
+// answer.
+func TestAPIClientAnswerAfterTheEnd(t *testing.T) {
+	l := newLAN(t)
+	l.name("api.example.com", []netip.Addr{v4})
+	var end atomic.Pointer[context.CancelFunc]
+	l.handleTLS(v4, 443, testCA().good("api.example.com"), func(http.ResponseWriter, *http.Request) { (*end.Load())() })
+	c := l.api()
+	for range 300 {
+		ctx, cancel := context.WithCancel(t.Context())
+		end.Store(&cancel)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.example.com/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.Do(req)
+		if err == nil {
+			_, err = io.ReadAll(resp.Body)
+			resp.Body.Close()
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("an empty answer counts: %v", err)
+		}
 	}
 }
 
