@@ -61,6 +61,8 @@ func (m *memory) Account(_ context.Context, id string) (zonehold.Account, error)
 func (m *memory) Accounts(context.Context) ([]zonehold.Account, error) { return m.accounts, nil }
 
 func (m *memory) InsertToken(_ context.Context, t store.Token, _ ...store.Audit) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.tokens = append(m.tokens, t)
 	return nil
 }
@@ -86,6 +88,8 @@ func (m *memory) TokenByHash(ctx context.Context, h [32]byte) (store.Token, zone
 }
 
 func (m *memory) Tokens(_ context.Context, accountID string) (out []store.Token, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, t := range m.tokens {
 		if t.AccountID == accountID {
 			out = append(out, t)
