@@ -31,23 +31,24 @@ const (
 
 // corroborate asks the other perspectives for the same check, and returns the
 // report with what follows from their answers. It changes only verdicts that
-// something rests on; it never turns a refusal into a proof.
-func (a *App) corroborate(ctx context.Context, at *store.Attempt, d *store.Domain, c verify.Claim, r diagnose.Report) diagnose.Report {
+// something rests on; it never turns a refusal into a proof. An error says that
+// the database did not answer: the check is to run again.
+func (a *App) corroborate(ctx context.Context, at *store.Attempt, d *store.Domain, c verify.Claim, r diagnose.Report) (diagnose.Report, error) {
 	if !restsOn(d, r) {
-		return r
+		return r, nil
 	}
 	reading, done := context.WithTimeout(context.WithoutCancel(ctx), policyReadAtMost)
 	policy, err := a.perspectivePolicy(reading, at.AccountID)
 	done()
 	if err != nil {
 		a.log.Error("the policy of an account cannot be read", "attempt", at.ID, "err", err)
-		return faultReport(at, d.Hostname, "our database did not answer")
+		return faultReport(at, d.Hostname, "our database did not answer"), err
 	}
 	m, known := verify.Lookup(r.Method)
 	q, askable := perspective.NewRequest(a.cfg.Kit, r.Method, c)
 	panel := a.cfg.Perspectives.Panel
 	if !policy.Asks() || !known || !askable || panel.Len() == 0 && !policy.Decides() {
-		return r
+		return r, nil
 	}
 	q.ID = at.ID
 	began := time.Now()
@@ -84,7 +85,7 @@ func (a *App) corroborate(ctx context.Context, at *store.Attempt, d *store.Domai
 		a.log.Error("nothing can be proved under a policy: too few perspectives", "account", at.AccountID,
 			"policy", policy.String(), "demanded", verdict.Rule.Minimum, "configured", panel.Len())
 	}
-	return corroborated(r, d.Hostname, policy, verdict, results)
+	return corroborated(r, d.Hostname, policy, verdict, results), nil
 }
 
 // minutely is for what would else be told with each check.

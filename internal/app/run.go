@@ -328,14 +328,16 @@ func (a *App) check(ctx context.Context, at *store.Attempt, d *store.Domain, old
 	secrets := basicSecrets(claim.BasicUser, claim.BasicPassword)
 	select {
 	case report := <-done:
-		return a.corroborate(ctx, at, d, claim, report), secrets, nil
+		report, err = a.corroborate(ctx, at, d, claim, report)
+		return report, secrets, err
 	case <-ctx.Done():
 	}
 	// Methods end with their context; one that does not must not hold the
 	// attempt.
 	select {
 	case report := <-done:
-		return a.corroborate(ctx, at, d, claim, report), secrets, nil // for which no time is left, which is no way around it
+		report, err = a.corroborate(ctx, at, d, claim, report) // for which no time is left, which is no way around it
+		return report, secrets, err
 	case <-time.After(2 * time.Second):
 		a.log.Error("a check did not end in time", "attempt", at.ID, "method", at.Requested)
 		return faultReport(at, d.Hostname, "the check did not end in time"), secrets, nil
