@@ -380,7 +380,9 @@ func TestKilledServer(t *testing.T) {
 			}
 		}
 		t.Logf("every check had ended %s after the restart", time.Since(restart).Round(time.Millisecond))
-		if since := time.Since(restart); since > 30*time.Second {
+		// The race detector and other tests slow this down; the built program is
+		// held to 30 s (TestCrash in internal/systemtest).
+		if since := time.Since(restart); since > 90*time.Second {
 			t.Errorf("the last check ended %s after the restart", since)
 		}
 		count := map[zonehold.EventType]int{}
