@@ -101,10 +101,21 @@ func TestHugeExponent(t *testing.T) {
 func TestKeysUnavailable(t *testing.T) {
 	n := signedNetwork(t, testnet.SignOptions{})
 	n.Zone("example.com").Add("_x", "TXT", "token")
-	r := newResolver(t, n, validating(t, n), func(c *dns.Config) { c.MaxQueries = 6 })
-	a := mustAsk(t, r, "_x.example.com", typeTXT)
-	if a.Security != dns.SecurityIndeterminate || a.Fault == nil || a.Fault.Code != dns.FaultKeysUnavailable {
-		t.Errorf("%s %v\n%s", a.Security, a.Fault, show(a))
+	// What the budget is spent on first is a race: now and then the keys take
+	// what the answers themselves would need.
+	for try := 0; ; try++ {
+		r := newResolver(t, n, validating(t, n), func(c *dns.Config) { c.MaxQueries = 6 })
+		a := mustAsk(t, r, "_x.example.com", typeTXT)
+		if a.Security != dns.SecurityIndeterminate {
+			t.Fatalf("%s %v\n%s", a.Security, a.Fault, show(a))
+		}
+		if len(a.Usable()) == 0 && try < 20 {
+			continue
+		}
+		if a.Fault == nil || a.Fault.Code != dns.FaultKeysUnavailable {
+			t.Errorf("%v\n%s", a.Fault, show(a))
+		}
+		break
 	}
 	// It is not remembered.
 	r2 := newResolver(t, n, validating(t, n))
