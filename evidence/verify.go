@@ -80,8 +80,7 @@ func Verify(r io.Reader, opts Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := checker{b: b, opts: opts, keys: map[string]ed25519.PublicKey{}, blobs: map[Hash][]byte{}, used: map[Hash]bool{}, usedKeys: map[string]bool{},
-		validating: opts.DNSSEC != nil}
+	c := checker{b: b, opts: opts, keys: map[string]ed25519.PublicKey{}, blobs: map[Hash][]byte{}, used: map[Hash]bool{}, usedKeys: map[string]bool{}}
 	for _, step := range []func() error{c.readKeys, c.checkSeal, c.readBlobs, c.checkCheckpoint, c.checkEntries, c.checkUse} {
 		if err := step(); err != nil {
 			return nil, err
@@ -92,15 +91,14 @@ func Verify(r io.Reader, opts Options) (*Report, error) {
 }
 
 type checker struct {
-	b          *Bundle
-	opts       Options
-	keys       map[string]ed25519.PublicKey
-	usedKeys   map[string]bool
-	blobs      map[Hash][]byte
-	used       map[Hash]bool
-	checked    int // answers that were validated again
-	validating bool
-	report     Report
+	b        *Bundle
+	opts     Options
+	keys     map[string]ed25519.PublicKey
+	usedKeys map[string]bool
+	blobs    map[Hash][]byte
+	used     map[Hash]bool
+	checked  int // answers that were to be validated again
+	report   Report
 }
 
 func (c *checker) readKeys() error {
@@ -278,7 +276,7 @@ func (c *checker) document(e *Entry, out *EntryReport) error {
 		}
 	}
 	out.Document = &doc
-	if !c.validating {
+	if c.opts.DNSSEC == nil {
 		return nil
 	}
 	answers := []*Answer{doc.Control}
@@ -288,7 +286,7 @@ func (c *checker) document(e *Entry, out *EntryReport) error {
 		}
 	}
 	for _, a := range answers {
-		if a != nil && c.validating {
+		if a != nil {
 			c.validate(&doc, a, out)
 		}
 	}
@@ -303,8 +301,9 @@ func (c *checker) validate(doc *Document, a *Answer, out *EntryReport) {
 			continue
 		}
 		if c.checked++; c.checked > maxValidations {
-			out.Notes = append(out.Notes, fmt.Sprintf("The answers from here on are not validated again: that is done for %d of a bundle.", maxValidations))
-			c.validating = false
+			if c.checked == maxValidations+1 {
+				out.Notes = append(out.Notes, fmt.Sprintf("The answers from here on are not validated again: that is done for %d of a bundle.", maxValidations))
+			}
 			return
 		}
 		r := DNSSECResult{Name: a.Name, Type: a.Type, Server: s.Server, Recorded: s.Security}
