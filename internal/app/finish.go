@@ -39,15 +39,16 @@ type finish struct {
 // dropped; one of a claim that has changed or is gone makes the attempt
 // canceled and changes nothing else (threat T44).
 func (a *App) commitFinishes(ctx context.Context, finishes []*finish) error {
-	judging := false
-	return widening(func(more []string) error {
-		err := a.store.InTx(ctx, func(tx *store.Tx) error { return a.finishHolding(ctx, tx, finishes, more, judging) })
-		if errors.Is(err, errFreshProof) {
-			judging = true
-			return &wider{} // again, with no more domains
-		}
-		return err
-	})
+	commit := func(judging bool) error {
+		return widening(func(more []string) error {
+			return a.store.InTx(ctx, func(tx *store.Tx) error { return a.finishHolding(ctx, tx, finishes, more, judging) })
+		})
+	}
+	err := commit(false)
+	if errors.Is(err, errFreshProof) {
+		err = commit(true)
+	}
+	return err
 }
 
 // finishIn does so inside a transaction that judges, if it has locked a domain

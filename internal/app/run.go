@@ -240,15 +240,17 @@ func (a *App) run(at *store.Attempt, d *store.Domain, old oldTokens) {
 	defer cancel()
 	f := &finish{attempt: at}
 	if d != nil && d.DeletedAt.IsZero() && d.Generation == at.Generation {
-		report, secrets := faultReport(at, d.Hostname, "the check was begun several times and never came to an end"), []string(nil)
+		var (
+			report  diagnose.Report
+			secrets []string
+			err     error
+		)
 		if at.Run > maxRuns {
 			a.log.Error("a check was started too often without an end", "attempt", at.ID, "runs", at.Run)
-		} else {
-			var err error
-			if report, secrets, err = a.check(ctx, at, d, old); err != nil && a.runs.cause(at.ID) == nil {
-				a.giveBack(at) // it runs again when the database is back
-				return
-			}
+			report = faultReport(at, d.Hostname, "the check was begun several times and never came to an end")
+		} else if report, secrets, err = a.check(ctx, at, d, old); err != nil && a.runs.cause(at.ID) == nil {
+			a.giveBack(at) // it runs again when the database is back
+			return
 		}
 		f.subject = a.subjectOf(d, report.Method)
 		f.take(report, secrets)
