@@ -46,6 +46,27 @@ func report(method zonehold.Method, outcome zonehold.Outcome) diagnose.Report {
 	return r
 }
 
+// recv is what comes next. A test that would wait for ever fails instead.
+func recv[T any](t testing.TB, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(3 * time.Minute):
+		t.Fatal("what the test waits for never comes")
+	}
+	return v
+}
+
+// let lets one who waits at the gate go on.
+func let(t testing.TB, gate chan<- struct{}) {
+	t.Helper()
+	select {
+	case gate <- struct{}{}:
+	case <-time.After(3 * time.Minute):
+		t.Fatal("nobody waits at the gate")
+	}
+}
+
 // blocking is a check that waits to be let go.
 type blocking struct {
 	begun chan string           // hostnames
@@ -70,6 +91,13 @@ func start1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
 	t.Helper()
 	cfg.Store, cfg.Worker = s, true
 	a := make1(t, s, cfg, tm)
+	launch(t, a)
+	return a
+}
+
+// launch starts it until the test ends.
+func launch(t testing.TB, a *App) {
+	t.Helper()
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +108,6 @@ func start1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
 			t.Errorf("stopping: %v", err)
 		}
 	})
-	return a
 }
 
 func make1(t testing.TB, s *store.Store, cfg Config, tm timing) *App {
@@ -201,7 +228,7 @@ func TestCheckFromStartToEnd(t *testing.T) {
 			t.Fatalf("created %+v", d)
 		}
 		at := begin(t, a, who, "example.com", "")
-		<-b.begun
+		recv(t, b.begun)
 		if at.State != zonehold.AttemptRunning {
 			t.Errorf("started straight: %s", at.State)
 		}

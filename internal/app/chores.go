@@ -13,9 +13,9 @@ type chore struct {
 	do    func(ctx context.Context) error
 }
 
-// chores lists them all. Each has to bound its own work, and to leave off when
+// allChores lists them. Each has to bound its own work, and to leave off when
 // its context ends; the rest is done next time.
-func (a *App) chores() []chore {
+func (a *App) allChores() []chore {
 	return []chore{
 		{"breakers", time.Minute, a.tendBreakers},
 		{"canaries", time.Minute, a.askCanaries},
@@ -29,7 +29,7 @@ func (a *App) chores() []chore {
 // doChores does what is due of them. What one gets wrong does not keep the
 // others from their turn.
 func (a *App) doChores(ctx context.Context) {
-	for _, c := range a.chores() {
+	for _, c := range a.chores {
 		if ctx.Err() != nil {
 			return
 		}

@@ -124,7 +124,8 @@ type App struct {
 	tally      tally
 	hosts      hosts
 	tend       chan struct{} // breakers are to be looked after
-	canary     canaryFunc    // nil: nobody can ask
+	chores     []chore
+	canary     canaryFunc // nil: nobody can ask
 	clock      *clockGuard
 	clockDoubt string // that the heart has reported
 
@@ -187,6 +188,7 @@ func newApp(cfg Config, t timing) (*App, error) {
 		tend: make(chan struct{}, 1), clock: newClockGuard()}
 	a.newNode()
 	a.beat = a.beatOnce
+	a.chores = a.allChores()
 	if cfg.Kit.DNS != nil {
 		a.canary = askName(cfg.Kit.DNS)
 	}

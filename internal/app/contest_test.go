@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,26 +58,50 @@ func newContenders(t testing.TB, s *store.Store, cfg Config) *contenders {
 		return report(zonehold.MethodDNSTXT, zonehold.OutcomeAbsent)
 	}
 	cfg.CreateWait = -1
-	c.App = start1(t, s, cfg, quick)
+	cfg.Worker = true
+	c.App = make1(t, s, cfg, quick)
+	// The tests do these themselves, step by step.
+	c.chores = slices.DeleteFunc(c.chores, func(h chore) bool { return h.name == "contests" || h.name == "owners" })
+	launch(t, c.App)
 	return c
 }
 
 // pass lets time pass. What a check has seen before counts as of before: those
-// under way end first, but for those that wait at the gate.
+// under way, and those that are due, end first, unless they wait at the gate.
 func (c *contenders) pass(d time.Duration) {
 	c.t.Helper()
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Millisecond) {
-		c.mu.Lock()
-		if c.gate != nil || c.runs.none() {
-			c.at = c.at.Add(d)
-			c.mu.Unlock()
-			return
-		}
-		c.mu.Unlock()
+	c.mu.Lock()
+	held := c.gate != nil
+	c.mu.Unlock()
+	if !held {
+		c.rest()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// rest waits until no check is under way or due.
+func (c *contenders) rest() {
+	c.t.Helper()
+	for end := time.Now().Add(3 * time.Minute); !c.runs.none() || c.due() > 0; time.Sleep(time.Millisecond) {
+		c.pullSoon()
 		if time.Now().After(end) {
 			c.t.Fatal("a check does not end")
 		}
 	}
+}
+
+// due counts the checks that are to begin or have begun.
+func (c *contenders) due() (n int) {
+	c.t.Helper()
+	err := c.s.Writer().QueryRowContext(c.t.Context(), `SELECT
+		(SELECT count(*) FROM attempts WHERE state IN ('queued', 'running')) +
+		(SELECT count(*) FROM domains WHERE deleted_at = 0 AND next_check_at > 0 AND next_check_at <= $1)`, c.now().UnixMicro()).Scan(&n)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return n
 }
 
 // none reports whether no check is under way in this process.
@@ -98,10 +123,14 @@ func (c *contenders) cut(down bool) {
 	c.down = down
 }
 
-// check runs a check by hand, after the one that may be under way.
+// check runs a check by hand, after the one that may be under way, and waits
+// for what comes of it: the holder of a name is looked at when another account
+// proves it.
 func (c *contenders) check(who zonehold.Actor, id string) *Attempt {
 	c.t.Helper()
-	return checked(c.t, c.App, who, id)
+	at := checked(c.t, c.App, who, id)
+	c.rest()
+	return at
 }
 
 // checked runs a check by hand, after the one that may be under way.

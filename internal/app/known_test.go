@@ -262,7 +262,7 @@ func TestNewClaimDoesNotWaitLong(t *testing.T) {
 		if at.Outcome != zonehold.OutcomeVerified {
 			t.Errorf("%+v", at)
 		}
-		if err := <-canceled; !errors.Is(err, errCanceled) {
+		if err := recv(t, canceled); !errors.Is(err, errCanceled) {
 			t.Errorf("the first check ended by %v", err)
 		}
 		if first := wait(t, a, who, d.Running.ID); first.State != zonehold.AttemptCanceled {
@@ -445,7 +445,7 @@ func TestSiblingsAreKnownToChecks(t *testing.T) {
 		}
 		create(t, a, actor(t, s, "beta"), "example.org")
 		wait(t, a, who, begin(t, a, who, "www.example.com", "").ID)
-		c := <-got
+		c := recv(t, got)
 		if want := []zonehold.Hostname{"example.net", "www.example.co.uk"}; !slices.Equal(c.Siblings, want) {
 			t.Errorf("siblings %v, want %v", c.Siblings, want)
 		}

@@ -35,7 +35,7 @@ func TestCodeMeetsACheckThatBegins(t *testing.T) {
 			if err != nil {
 				t.Errorf("beginning the check: %v", err)
 			}
-			if err := <-proved; err != nil {
+			if err := recv(t, proved); err != nil {
 				t.Errorf("bringing the code back: %v", err)
 			}
 			if d := get(t, p.App, p.who, p.d.ID); d.State != zonehold.StateVerified {
@@ -71,7 +71,7 @@ func TestAddressIsNamedAgainWhileConfirmed(t *testing.T) {
 		if err != nil {
 			t.Errorf("confirming: %v", err)
 		}
-		if err := <-added; err != nil {
+		if err := recv(t, added); err != nil {
 			t.Errorf("naming it again: %v", err)
 		}
 	})

@@ -239,7 +239,7 @@ func TestMailboxLocksInOrder(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: the proof: %v", tt.name, err)
 		}
-		if err := <-done; err != nil {
+		if err := recv(t, done); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

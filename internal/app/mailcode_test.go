@@ -162,7 +162,7 @@ func TestMailCodesAreCountedOneAtATime(t *testing.T) {
 		}
 		return nil
 	})
-	if err := errors.Join(err, <-done); err != nil {
+	if err := errors.Join(err, recv(t, done)); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(p.mail.Mails()); n != 1 {

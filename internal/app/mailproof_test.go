@@ -234,7 +234,7 @@ func TestMailCodeDuringACheck(t *testing.T) {
 	p := newPost(t, storetest.Open(t, storetest.SQLite(t)), Config{Check: b.check})
 	code := p.send(p.who, p.d.ID, "admin")
 	running := begin(t, p.App, p.who, p.d.ID, zonehold.MethodDNSTXT)
-	<-b.begun
+	recv(t, b.begun)
 	short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	_, err := p.ConfirmMailCode(short, p.who, p.d.ID, code)
 	cancel()
@@ -251,7 +251,7 @@ func TestMailCodeDuringACheck(t *testing.T) {
 		done <- result{at, err}
 	}()
 	b.end <- zonehold.OutcomeAbsent
-	if r := <-done; r.err != nil || r.at.Outcome != zonehold.OutcomeVerified {
+	if r := recv(t, done); r.err != nil || r.at.Outcome != zonehold.OutcomeVerified {
 		t.Errorf("after the other check: %+v, %v", r.at, r.err)
 	}
 }

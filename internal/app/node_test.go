@@ -58,7 +58,7 @@ func TestDeadNodeIsReplacedAndItsResultsAreDropped(t *testing.T) {
 		var ids []string
 		for i := range n {
 			ids = append(ids, begin(t, dead, who, create(t, dead, who, fmt.Sprintf("n%d.example", i)).ID, "").ID)
-			<-begun
+			recv(t, begun)
 		}
 		crash(t, dead)
 		heir := start1(t, s, Config{Check: fixed(zonehold.MethodDNSTXT, zonehold.OutcomeVerified)}, impatient())
@@ -124,7 +124,7 @@ func TestLostHeartbeatStopsTheChecks(t *testing.T) {
 		who := actor(t, s, "alpha")
 		at := begin(t, a, who, create(t, a, who, "example.com").ID, "")
 		down.Store(true)
-		if err := <-canceled; !errors.Is(err, errSuspended) {
+		if err := recv(t, canceled); !errors.Is(err, errSuspended) {
 			t.Errorf("the check ended by %v", err)
 		}
 		// A pause of the machine may have stopped the check before: then the last

@@ -23,12 +23,12 @@ func TestAnotherPortEndsNoLook(t *testing.T) {
 		gate := c.hold()
 		c.pass(one.NextCheckAt.Sub(c.now()) + time.Second)
 		c.pullSoon()
-		<-gate // it runs
+		recv(t, gate) // it runs
 		if _, err := c.UpdateDomain(t.Context(), anna, one.ID, DomainPatch{Port: ptr(8443)}, 0); err != nil {
 			t.Fatal(err)
 		}
 		c.free()
-		gate <- struct{}{}
+		let(t, gate)
 		c.idle(one.ID)
 		c.want(anna, one.ID, zonehold.StateAtRisk)
 	})
@@ -50,7 +50,7 @@ func TestAnotherPortDropsWhatIsSeenThere(t *testing.T) {
 		d := create(t, a, who, "example.com")
 		checked(t, a, who, d.ID)
 		at := begin(t, a, who, d.ID, zonehold.MethodFile)
-		<-begun
+		recv(t, begun)
 		if _, err := a.UpdateDomain(t.Context(), who, d.ID, DomainPatch{Port: ptr(8443)}, 0); err != nil {
 			t.Fatal(err)
 		}

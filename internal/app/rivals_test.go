@@ -97,7 +97,7 @@ func TestRivalsAtOnce(t *testing.T) {
 		}()
 		wg.Wait()
 		close(stop)
-		if n := <-looked; n == 0 {
+		if n := recv(t, looked); n == 0 {
 			t.Error("nobody looked")
 		}
 	})
@@ -177,7 +177,7 @@ func TestOnlyWhoJudgesWaits(t *testing.T) {
 				return nil
 			})
 		}()
-		<-judged
+		recv(t, judged)
 		release := sync.OnceFunc(func() { close(done) })
 		defer release()
 		within := func(limit time.Duration, o zonehold.Outcome, d *Domain) error {
@@ -200,7 +200,7 @@ func TestOnlyWhoJudgesWaits(t *testing.T) {
 			}
 		}
 		release()
-		if err := <-ended; err != nil {
+		if err := recv(t, ended); err != nil {
 			t.Error(err)
 		}
 	})
@@ -227,11 +227,11 @@ func TestProofThatEndsBeforeItIsSeen(t *testing.T) {
 				return tx.UpdateVerdicts(t.Context(), []*store.Domain{held[one.ID], held[two.ID]})
 			})
 		}()
-		<-locked
+		recv(t, locked)
 		if err := j.commitFinishes(t.Context(), []*finish{f}); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-changed; err != nil {
+		if err := recv(t, changed); err != nil {
 			t.Fatal(err)
 		}
 		if !f.applied || f.outcome != zonehold.OutcomeRefused {

@@ -64,7 +64,7 @@ func TestResultOfAnOldClaimIsDropped(t *testing.T) {
 				who := actor(t, s, "alpha")
 				d := create(t, a, who, "example.com")
 				at := begin(t, a, who, d.ID, "")
-				<-begun
+				recv(t, begun)
 				change(t, a, who, d)
 				close(end)
 				done := wait(t, a, who, at.ID)

@@ -133,7 +133,7 @@ func TestSourceGoesDuringTheCheck(t *testing.T) {
 				who, other := actor(t, s, "alpha"), actor(t, s, "beta")
 				take := tc.give(t, a, p, who, other)
 				d := create(t, a, who, tc.name)
-				<-sl.begun
+				recv(t, sl.begun)
 				if d.Running == nil {
 					t.Fatalf("not running: %+v", d)
 				}
@@ -305,7 +305,7 @@ func TestDroppedResultIsNoRival(t *testing.T) {
 			who := actor(t, s, name)
 			d := create(t, a, who, "example.com")
 			begin(t, a, who, d.ID, zonehold.MethodDNSTXT)
-			<-b.begun
+			recv(t, b.begun)
 			under, err := s.Unfinished(t.Context(), []string{d.ID})
 			if err != nil {
 				t.Fatal(err)

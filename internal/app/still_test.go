@@ -49,7 +49,7 @@ func TestAnswersFromMemoryAreCurrent(t *testing.T) {
 		look("created", func(d *Domain) bool { return d.State == zonehold.StatePending && d.Running == nil })
 		at := begin(t, a, who, d.ID, zonehold.MethodDNSTXT)
 		look("started", func(d *Domain) bool { return d.Running != nil && d.Turn == zonehold.TurnUs })
-		<-b.begun
+		recv(t, b.begun)
 		b.end <- zonehold.OutcomeVerified
 		wait(t, a, who, at.ID)
 		look("ended", func(d *Domain) bool { return d.State == zonehold.StateVerified && d.Running == nil })

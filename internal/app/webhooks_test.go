@@ -119,7 +119,7 @@ func TestWebhooksOfAnAccount(t *testing.T) {
 		if d, err = a.ReplayDelivery(ctx, anna, log.Items[0].ID); err != nil || d.ID != log.Items[0].ID {
 			t.Fatalf("%+v, %v", d, err)
 		}
-		if again := <-seen; again.Header.Get("webhook-id") != log.Items[0].EventID {
+		if again := recv(t, seen); again.Header.Get("webhook-id") != log.Items[0].EventID {
 			t.Errorf("replayed as %s", again.Header.Get("webhook-id"))
 		}
 
