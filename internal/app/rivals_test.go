@@ -269,3 +269,27 @@ func TestProofsInOneTransaction(t *testing.T) {
 		only.is(carl, three, zonehold.StateVerified)
 	})
 }
+
+// Two who prove a name at once begin one contest, of which its holder is told
+// once.
+func TestHolderIsToldOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		j := newJudges(t, s, Config{Exclusive: true})
+		anna, bert, cara := actor(t, s, "anna"), actor(t, s, "bert"), actor(t, s, "cara")
+		j.claim(anna, "www.example", zonehold.StateVerified)
+		two, three := j.claim(bert, "www.example", zonehold.StatePending), j.claim(cara, "www.example", zonehold.StatePending)
+		got, err := j.saw(t.Context(), zonehold.OutcomeVerified, two, three)
+		if err != nil || got[0] != zonehold.OutcomeRefused || got[1] != zonehold.OutcomeRefused {
+			t.Fatalf("%v, %v", got, err)
+		}
+		told := 0
+		for _, e := range eventTypes(t, j.App, anna) {
+			if e == zonehold.EventDomainClaimed {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("the holder is told %d times", told)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/zonehold/zonehold"
@@ -71,13 +72,20 @@ type Holder struct {
 }
 
 // ProvedBeside finds the claims that stand on the names of the given domains,
-// other than by delegation, the oldest proof first.
+// other than by delegation, of each name the oldest proof first.
 func (tx *Tx) ProvedBeside(ctx context.Context, domainIDs []string) ([]Holder, error) {
 	find := bulk{types: "t", text: `WITH v (v_id) AS ({rows}) SELECT id, account_id, hostname FROM domains
 		WHERE deleted_at = 0 AND state IN ('verified', 'at_risk') AND method <> 'delegated'
 			AND hostname IN (SELECT hostname FROM domains WHERE id IN (SELECT v_id FROM v))
 		ORDER BY verified_at, id`}
-	out, err := queryBulk(ctx, tx.s, tx.q, find, column1(domainIDs), scanHolder)
+	found, err := queryBulk(ctx, tx.s, tx.q, find, column1(domainIDs), scanHolder)
+	seen := make(map[string]bool, len(found))
+	// SQLite looks for each domain by itself: several have the same name.
+	out := slices.DeleteFunc(found, func(h Holder) bool {
+		again := seen[h.ID]
+		seen[h.ID] = true
+		return again
+	})
 	return out, doing("reading who has proved a name", err)
 }
 
