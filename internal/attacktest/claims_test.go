@@ -179,7 +179,11 @@ func TestT44LateResults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				<-asked
+				select {
+				case <-asked:
+				case <-time.After(3 * time.Minute):
+					t.Fatal("the file is never asked for")
+				}
 				change(t, who, d)
 				close(answer)
 				eventually(t, func() bool {

@@ -89,10 +89,18 @@ func TestDelivery(t *testing.T) {
 		if err := worker.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		<-r.fed
-		<-r.fed
+		fed := func() {
+			t.Helper()
+			select {
+			case <-r.fed:
+			case <-time.After(60 * time.Second):
+				t.Fatal("a job is never delivered")
+			}
+		}
+		fed()
+		fed()
 		insert(time.Now(), "c")
-		<-r.fed
+		fed()
 		select {
 		case <-swept:
 		case <-time.After(60 * time.Second):

@@ -333,7 +333,11 @@ func TestFlowInProgress(t *testing.T) {
 		c := svc.client("account")
 		id := c.add("http://slow-shop.com")
 		c.call("POST", c.hosts()+"/"+id+"/verification?verification_type=META_TAG", "[]", 200, nil)
-		<-asked
+		select {
+		case <-asked:
+		case <-time.After(3 * time.Minute):
+			t.Fatal("the page is never asked for")
+		}
 		if v := c.verification(id); v.State != "IN_PROGRESS" || v.Type != "META_TAG" || v.Latest != nil {
 			t.Errorf("while it runs: %s", v)
 		}
