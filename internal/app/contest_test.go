@@ -175,6 +175,23 @@ func quiet1(t testing.TB, s *store.Store, ids ...string) {
 	}
 }
 
+// allQuiet waits until no check is under way.
+func allQuiet(t testing.TB, s *store.Store) {
+	t.Helper()
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Millisecond) {
+		queued, running, err := s.QueueDepth(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if queued+running == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("a check does not end")
+		}
+	}
+}
+
 // settle runs the chore until nothing more comes of it.
 func (c *contenders) settle(ids ...string) {
 	c.t.Helper()
