@@ -84,12 +84,13 @@ func (c *contenders) pass(d time.Duration) {
 // rest waits until no check is under way or due.
 func (c *contenders) rest() {
 	c.t.Helper()
-	for end := time.Now().Add(3 * time.Minute); !c.runs.none() || c.due() > 0; time.Sleep(time.Millisecond) {
-		c.pullSoon()
-		if time.Now().After(end) {
-			c.t.Fatal("a check does not end")
+	await(c.t, func() bool {
+		if c.runs.none() && c.due() == 0 {
+			return true
 		}
-	}
+		c.pullSoon()
+		return false
+	})
 }
 
 // due counts the checks that are to begin or have begun.
@@ -161,35 +162,25 @@ func (c *contenders) idle(ids ...string) {
 // quiet1 waits until no check of the domains is under way.
 func quiet1(t testing.TB, s *store.Store, ids ...string) {
 	t.Helper()
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	await(t, func() bool {
 		under, err := s.Unfinished(t.Context(), ids)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(under) == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("a check does not end")
-		}
-	}
+		return len(under) == 0
+	})
 }
 
 // allQuiet waits until no check is under way.
 func allQuiet(t testing.TB, s *store.Store) {
 	t.Helper()
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Millisecond) {
+	await(t, func() bool {
 		queued, running, err := s.QueueDepth(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if queued+running == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("a check does not end")
-		}
-	}
+		return queued+running == 0
+	})
 }
 
 // settle runs the chore until nothing more comes of it.
