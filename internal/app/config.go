@@ -124,8 +124,8 @@ type App struct {
 	tally      tally
 	hosts      hosts
 	tend       chan struct{} // breakers are to be looked after
-	chores     []chore
-	canary     canaryFunc // nil: nobody can ask
+	chores     []chore       // that this process does
+	canary     canaryFunc    // nil: nobody can ask
 	clock      *clockGuard
 	clockDoubt string // that the heart has reported
 
